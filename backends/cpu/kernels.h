@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of CPU kernels. ref/ fills it with the scalar definition; each
+ * level then overrides what it has, in order. Every kernel of every level
+ * gives the bits of the one in ref/ (docs/numerics.md).
+ *
+ * Kernels compute one tile: a part of an operation small enough (under a
+ * millisecond) to be a unit of scheduling and of cancellation. They allocate
+ * nothing, keep no state and use at most 16 KB of stack.
+ */
+#ifndef LOAM_BACKENDS_CPU_KERNELS_H
+#define LOAM_BACKENDS_CPU_KERNELS_H
+
+#include "base/base.h"
+#include "quant/types.h"
+
+/* Positions of a page: the chunk of attention. */
+enum { PAGE = LOAM_PAGE_TOKENS };
+
+/* Sums run in 16 lanes: lane l takes elements l, l + 16, ... */
+enum { LANES = 16 };
+
+/* The widest attention head. */
+enum { MAX_HEAD_WIDTH = 1024 };
+
+/* Rows of activations quantised by groups: row r has q[r * width ...] and
+ * scales[r * (width / group) ...]. */
+struct quantize_tile {
+    const float *x;      /* [rows][x_stride] */
+    int8_t *q;           /* [rows][width] */
+    float *scales;       /* [rows][width / group] */
+    size_t x_stride, width, group;
+    size_t first_row, row_count;
+};
+
+/* Outputs [first_output, first_output + output_count) for rows [0, rows). */
+struct linear_tile {
+    const void *weights; /* [all outputs][width] in the file's layout */
+    size_t row_bytes;    /* of one output's weights */
+    size_t width;        /* K */
+    size_t first_output, output_count;
+    size_t rows;
+    const float *x;      /* [rows][x_stride]: float products */
+    size_t x_stride;
+    const int8_t *q;     /* [rows][width]: quantised products */
+    const float *scales; /* [rows][width / group] */
+    const float *bias;   /* [all outputs] or NULL */
+    float *out;          /* [rows][out_stride], indexed by output */
+    size_t out_stride;
+};
+
+struct embed_tile {
+    const void *weights;
+    size_t row_bytes, width;
+    const int32_t *tokens; /* [rows] */
+    float *out;            /* [rows][width] */
+    size_t first_row, row_count;
+};
+
+struct norm_tile {
+    const float *x, *weight; /* [rows][width], [width] */
+    float *out;              /* [rows][width] */
+    size_t width;
+    float epsilon;
+    size_t first_row, row_count;
+};
+
+/* Rotates heads of rows; out may be x. Elements of a head beyond `dimensions`
+ * are copied. */
+struct rope_tile {
+    const float *x;
+    float *out;            /* [rows][heads * head_width] */
+    const float *rotation; /* [rows][dimensions]: cosines, then sines, of dimensions / 2 pairs each */
+    size_t heads, head_width, dimensions;
+    int32_t pairing;       /* LOAM_ROPE_... */
+    size_t first_row, row_count;
+};
+
+/*
+ * Keys and values of one layer in one page, KV head h at its own offset:
+ *   keys    position-minor: [key_width][PAGE]
+ *   values  position-major: [PAGE][value_width]
+ * f32 and f16 as such. q8_0: int8 in that order, then f16 scales:
+ *   keys    [ceil(key_width / 32)][PAGE]
+ *   values  [PAGE][ceil(value_width / 32)]
+ */
+struct kv_layout {
+    int32_t type;         /* LOAM_KV_F32, F16, Q8_0 */
+    uint32_t kv_heads, key_width, value_width;
+    size_t key_offset;    /* bytes from the page's start to head 0's keys */
+    size_t key_bytes;     /* of one head, a multiple of 64 */
+    size_t value_offset, value_bytes;
+};
+
+/* Stores the keys and values of rows of one sequence. */
+struct store_tile {
+    const struct kv_layout *layout;
+    const float *k, *v;   /* [rows][kv_heads * key_width], [rows][kv_heads * value_width] */
+    size_t first_row, row_count;
+    size_t position;      /* of first_row */
+    void *const *pages;   /* of the sequence: page i holds positions [64 i, 64 i + 64) */
+};
+
+/* Attention of rows of one sequence, for the query heads of one KV head. */
+struct attention_tile {
+    const struct kv_layout *layout;
+    size_t kv_head, heads_per_kv_head;
+    const float *q;       /* [rows][q_stride]; query head h at h * key_width */
+    float *out;           /* [rows][out_stride]; query head h at h * value_width */
+    size_t q_stride, out_stride;
+    size_t first_row, row_count;
+    size_t position;      /* of first_row */
+    size_t window;        /* positions a row sees, its own included; 0: all */
+    float scale;
+    void *const *pages;
+};
+
+struct elementwise_tile {
+    const float *a, *b;
+    float *out;
+    size_t first, count; /* elements */
+};
+
+/* Weight types index tables by their GGUF number. */
+enum { WEIGHT_TYPES = 48 };
+
+struct cpu_kernels {
+    void (*quantize)(const struct quantize_tile *tile);
+    void (*linear[WEIGHT_TYPES])(const struct linear_tile *tile); /* NULL: not supported */
+    void (*embed[WEIGHT_TYPES])(const struct embed_tile *tile);   /* NULL: not supported */
+    void (*rms_norm)(const struct norm_tile *tile);
+    void (*rope)(const struct rope_tile *tile);
+    /* false if a key or value is not finite, or leaves the range of f16 */
+    bool (*store)(const struct store_tile *tile);
+    void (*attention)(const struct attention_tile *tile);
+    void (*gate_silu)(const struct elementwise_tile *tile); /* out = silu(a) * b */
+    void (*add)(const struct elementwise_tile *tile);       /* out = a + b */
+};
+
+/* Bytes of one KV head's keys and values in a page, multiples of 64. */
+size_t loam_kv_key_bytes(int32_t type, uint32_t key_width);
+size_t loam_kv_value_bytes(int32_t type, uint32_t value_width);
+
+/* The scalar definition. */
+void loam_kernels_ref(struct cpu_kernels *kernels);
+
+#endif

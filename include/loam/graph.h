@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loam/graph.h: tensors and graphs. EXPERIMENTAL: may change with any version
+ * until two device backends exist. loam's own model families are built with
+ * nothing but this header.
+ *
+ * A graph describes one step of a model: how rows of numbers, one row per
+ * token, become rows of results. It is built once, compiled once and run many
+ * times. A tensor of a graph is a matrix of f32, [rows][width]: width is fixed
+ * when the graph is built; rows is that of the step, or, behind
+ * loam_graph_outputs, the number of rows whose output flag is set.
+ *
+ * Building does not report errors call by call: an operation that cannot be
+ * added (shapes that do not fit, no memory, LOAM_NO_TENSOR as input) returns
+ * LOAM_NO_TENSOR, the graph remembers the first reason, and
+ * loam_graph_compile returns it. So a family is written as its formula.
+ *
+ * Numerics are those of docs/numerics.md: the same bits on every CPU level,
+ * with any number of threads and any split into steps.
+ */
+#ifndef LOAM_GRAPH_H
+#define LOAM_GRAPH_H
+
+#include <loam/loam.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A graph under construction, or compiled.
+ * Thread-compatible. */
+typedef struct loam_graph loam_graph;
+
+/* A tensor of one graph. */
+typedef int32_t loam_tensor;
+#define LOAM_NO_TENSOR (-1)
+
+/* Types of weights: the numbers are those of GGUF. The library may know more;
+ * these are the ones that it computes with. */
+enum {
+    LOAM_TYPE_F32 = 0,
+    LOAM_TYPE_F16 = 1,
+    LOAM_TYPE_Q4_0 = 2,
+    LOAM_TYPE_Q8_0 = 8,
+    LOAM_TYPE_BF16 = 30
+};
+
+/* Makes an empty graph. On success *out is owned by the caller.
+ * [may allocate; errors: MEMORY] */
+LOAM_API loam_status loam_graph_create(loam_graph **out, loam_engine *engine, loam_error *error);
+
+/* Ends the graph and what was compiled of it. NULL does nothing. */
+LOAM_API void loam_graph_release(loam_graph *graph);
+
+/* ---- leaves ------------------------------------------------------------ */
+
+/* Rows given with each step: f32 [rows][width]. The n-th input of a graph is
+ * inputs[n] of the step. */
+LOAM_API loam_tensor loam_graph_input(loam_graph *graph, uint32_t width);
+
+/* A weight matrix [rows][width] in `type`; width, the contiguous dimension, is
+ * what it is multiplied along and a multiple of the type's block. `data` holds
+ * the matrix in the type's GGUF layout and is read during loam_graph_compile,
+ * until which it must live. `name`, NUL-terminated and copied, is for messages.
+ * A vector (norm weight, bias) has 1 row and type F32. */
+LOAM_API loam_tensor loam_graph_weight(loam_graph *graph, const char *name, uint32_t type,
+                                       uint32_t width, uint32_t rows, const void *data);
+
+/* ---- operations -------------------------------------------------------- */
+
+/* Row of `weight` for the token of each row, as f32. [rows][weight's width] */
+LOAM_API loam_tensor loam_graph_embed(loam_graph *graph, loam_tensor weight);
+
+/* x times weight: [rows][x's width] and [n][x's width] give [rows][n]. `bias`
+ * is a vector of n, or LOAM_NO_TENSOR. */
+LOAM_API loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                       loam_tensor bias);
+
+/* Root mean square norm of each row: x / sqrt(mean(x^2) + epsilon) * weight.
+ * (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.) */
+LOAM_API loam_tensor loam_graph_rms_norm(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                         float epsilon);
+
+/* Which two numbers of a head are rotated together. */
+enum {
+    LOAM_ROPE_ADJACENT = 0, /* 2i and 2i + 1 (Llama) */
+    LOAM_ROPE_HALVES = 1    /* i and i + dimensions / 2 (GPT-NeoX) */
+};
+
+/* Rotary position embedding. (Su et al., "RoFormer", 2021; YaRN: Peng et al.,
+ * 2023.) Pair i of each head turns by position * frequencies[i]. */
+typedef struct loam_rope_options {
+    size_t struct_size;
+    uint32_t head_width;
+    uint32_t dimensions; /* the first of a head's numbers that are rotated: even, at most head_width */
+    int32_t pairing;     /* LOAM_ROPE_ADJACENT or LOAM_ROPE_HALVES */
+    float magnitude;     /* cosine and sine are multiplied by it; 0 means 1 */
+    const double *frequencies; /* [dimensions / 2], radians per position; copied */
+} loam_rope_options;
+
+/* Rotates the heads of each row by the row's position. */
+LOAM_API loam_tensor loam_graph_rope(loam_graph *graph, loam_tensor x,
+                                     const loam_rope_options *options);
+
+/* Causal attention over the sequence's past, keys and values kept in pages. */
+typedef struct loam_attention_options {
+    size_t struct_size;
+    uint32_t heads;       /* query heads */
+    uint32_t kv_heads;    /* divides heads */
+    uint32_t key_width;   /* per head: width of q is heads * key_width; at most 1024 */
+    uint32_t value_width; /* per head: width of the result is heads * value_width; at most 1024 */
+    float scale;          /* scores are multiplied by it; 0 means 1 / sqrt(key_width) */
+    uint32_t window;      /* a row sees so many positions, its own included; 0: all before it */
+} loam_attention_options;
+
+/* Writes k [rows][kv_heads * key_width] and v [rows][kv_heads * value_width]
+ * to the pages of each row's sequence, then gives each row's attention over
+ * positions 0 to its own: [rows][heads * value_width]. */
+LOAM_API loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k,
+                                          loam_tensor v, const loam_attention_options *options);
+
+/* Functions of one number. */
+enum {
+    LOAM_ACTIVATION_SILU = 0 /* x / (1 + exp(-x)) */
+};
+
+/* activation(gate) * up, elementwise; equal widths. (Shazeer, "GLU Variants
+ * Improve Transformer", 2020.) */
+LOAM_API loam_tensor loam_graph_gate(loam_graph *graph, loam_tensor gate, loam_tensor up,
+                                     int32_t activation);
+
+/* a + b, elementwise; equal widths. */
+LOAM_API loam_tensor loam_graph_add(loam_graph *graph, loam_tensor a, loam_tensor b);
+
+/* Only the rows of x whose output flag is set, in order. */
+LOAM_API loam_tensor loam_graph_outputs(loam_graph *graph, loam_tensor x);
+
+/* ---- compiling and running --------------------------------------------- */
+
+typedef struct loam_compile_options {
+    size_t struct_size;
+    uint32_t max_rows;      /* of a step; 0: 256 */
+    uint32_t max_sequences; /* of a step; 0: 16 */
+    uint32_t max_outputs;   /* rows with the output flag in a step; 0: max_rows */
+    int32_t kv_type;        /* LOAM_KV_... */
+} loam_compile_options;
+
+/* Ends the building: `result` is what a step gives. Reads the weights and lays
+ * out all memory for the largest step. options may be NULL. On failure the
+ * graph can only be released.
+ * [may allocate; blocks; errors: MEMORY, UNSUPPORTED, and what building it met] */
+LOAM_API loam_status loam_graph_compile(loam_graph *graph, loam_tensor result,
+                                        const loam_compile_options *options, loam_error *error);
+
+/* Bytes of one page: keys and values of LOAM_PAGE_TOKENS positions of one
+ * sequence in all attention layers; 0 without attention. Pages are memory of
+ * the caller, aligned to 64 bytes, and need not be initialised. */
+LOAM_API uint64_t loam_graph_page_bytes(const loam_graph *graph);
+
+/* One sequence of a step. */
+typedef struct loam_step_sequence {
+    uint32_t first_row; /* its rows are contiguous */
+    uint32_t row_count; /* at least 1 */
+    uint32_t position;  /* of its first row; the others follow */
+    uint32_t page_count;
+    void *const *pages; /* page i holds positions [64 i, 64 i + 64); reaches to the last row's position */
+} loam_step_sequence;
+
+/* One pass over the weights. Thread rule: all of it must stay unchanged until
+ * loam_graph_run returns. */
+typedef struct loam_step_descriptor {
+    size_t struct_size;
+    uint32_t rows;              /* at least 1, at most max_rows */
+    uint32_t sequence_count;    /* at least 1: every row belongs to one */
+    const loam_step_sequence *sequences; /* [sequence_count], rows ascending, without gaps */
+    const int32_t *tokens;      /* [rows]; NULL if the graph has no embed */
+    const uint8_t *output_rows; /* [rows], not 0: wanted; NULL: all */
+    const float *const *inputs; /* one f32 [rows][width] for each input of the graph */
+    float *result;              /* [output rows or rows][width of the result] */
+    uint8_t *sequence_numeric;  /* [sequence_count] or NULL: set to 1 where keys or values left the range of their type */
+    /* Asked before each tile of work, from any of the engine's threads; not 0
+     * ends the step with CANCELLED. May be NULL. */
+    int32_t (*stop)(void *user);
+    void *stop_user;
+} loam_step_descriptor;
+
+/* Runs one step. Allocates nothing.
+ * [blocks; errors: CANCELLED, FORKED] */
+LOAM_API loam_status loam_graph_run(loam_graph *graph, const loam_step_descriptor *step,
+                                    loam_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

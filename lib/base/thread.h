@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads, locks, clocks, and what the system says of CPUs. */
+#ifndef LOAM_BASE_THREAD_H
+#define LOAM_BASE_THREAD_H
+
+#include "base/base.h"
+
+#include <pthread.h>
+
+/* A lock. Thread-safe. */
+struct lock {
+    pthread_mutex_t mutex;
+};
+
+bool loam_lock_init(struct lock *lock);
+void loam_lock_end(struct lock *lock);
+void loam_lock_take(struct lock *lock);
+void loam_lock_give(struct lock *lock);
+
+/* Starts a thread of 256 KB stack with all signals blocked, so that handlers
+ * of the host never run on it. */
+bool loam_thread_start(pthread_t *out, void *(*run)(void *), void *context);
+
+/* Identifies this process: another value in a forked child. */
+int64_t loam_process_id(void);
+
+/* CPUs that affinity and cgroup limits leave to this process; at least 1. */
+int32_t loam_cpu_count(void);
+
+/* Seconds on a clock that never goes back. */
+double loam_seconds(void);
+
+/* Sets round-to-nearest, no flush-to-zero, and gives the former setting. */
+uint64_t loam_float_environment_set(void);
+void loam_float_environment_restore(uint64_t former);
+
+#endif
