@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each function: the argument is reduced by fma, a polynomial is evaluated by
+ * Horner's rule with fma, the result is scaled by exact powers of two. The
+ * polynomial of loam_expf interpolates (e^r - 1 - r) / r^2 at the Chebyshev
+ * nodes of degree 5 on [-ln 2 / 2, ln 2 / 2], computed with 60 digits; the
+ * others are Taylor polynomials, long enough that the first term left out is
+ * far below half an ulp.
+ */
+#include "base/numeric.h"
+#include "base/half.h"
+
+#include <math.h>
+
+/* Adding and taking away 1.5 * 2^23 (2^52) leaves a number rounded to an
+ * integer, to nearest even: exact for magnitudes below 2^22 (2^51). */
+static const float round_f32 = 0x1.8p23f;
+static const double round_f64 = 0x1.8p52;
+
+/* 2^n, for n in the range of normal numbers. */
+static float power_f32(int32_t n)
+{
+    return loam_float_from_bits((uint32_t)(n + 127) << 23);
+}
+
+static double power_f64(int64_t n)
+{
+    uint64_t bits = (uint64_t)(n + 1023) << 52;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+float loam_expf(float x)
+{
+    if (x != x)
+        return x;
+    if (x > 0x1.62e43p6f) /* 88.722839 */
+        return loam_float_from_bits(0x7F800000u);
+    if (x < -0x1.5d58ap6f) /* -87.33655: below 2^-126 */
+        return 0;
+    float n = fmaf(x, 0x1.715476p0f, round_f32) - round_f32;
+    float r = fmaf(n, -0x1.62e43p-1f, x);
+    r = fmaf(n, 0x1.05c61p-29f, r);
+    float q = 0x1.6d113cp-10f;
+    q = fmaf(q, r, 0x1.120ba2p-7f);
+    q = fmaf(q, r, 0x1.55551ap-5f);
+    q = fmaf(q, r, 0x1.5554dcp-3f);
+    q = fmaf(q, r, 0.5f);
+    float p = fmaf(q, r * r, r) + 1.0f;
+    int32_t exponent = (int32_t)n, half = exponent >> 1;
+    float y = p * power_f32(half) * power_f32(exponent - half);
+    return y < 0x1p-126f ? 0 : y;
+}
+
+double loam_exp(double x)
+{
+    static const double inverse_factorial[] = {
+        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+        1.0 / 5040,       1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5};
+    if (x != x)
+        return x;
+    if (x > 709.782712893384)
+        return (double)loam_float_from_bits(0x7F800000u);
+    if (x < -745.2)
+        return 0;
+    double n = fma(x, 0x1.71547652b82fep0, round_f64) - round_f64;
+    double r = fma(n, -0x1.62e42fefa39efp-1, x);
+    r = fma(n, -0x1.abc9e3b39803fp-56, r);
+    double q = inverse_factorial[0];
+    for (size_t i = 1; i < LOAM_COUNT_OF(inverse_factorial); i++)
+        q = fma(q, r, inverse_factorial[i]);
+    double p = fma(q, r * r, r) + 1.0;
+    int64_t exponent = (int64_t)n, half = exponent >> 1;
+    return p * power_f64(half) * power_f64(exponent - half);
+}
+
+double loam_log(double x)
+{
+    if (x != x || x == (double)loam_float_from_bits(0x7F800000u))
+        return x;
+    if (x <= 0) /* 0: -infinity; below: NaN, of one sign on every machine */
+        return (double)loam_float_from_bits(x == 0 ? 0xFF800000u : 0x7FC00000u);
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int64_t exponent = (int64_t)(bits >> 52) - 1023;
+    bits = (bits & 0xFFFFFFFFFFFFFull) | 0x3FF0000000000000ull;
+    double m; /* [1, 2), then [sqrt(1/2), sqrt(2)] */
+    memcpy(&m, &bits, sizeof m);
+    if (m > 0x1.6a09e667f3bcdp0) {
+        m *= 0.5;
+        exponent++;
+    }
+    /* log m = 2 (f + f^3 / 3 + f^5 / 5 + ...), f = (m - 1) / (m + 1) */
+    double f = (m - 1) / (m + 1), s = f * f, q = 1.0 / 25;
+    for (int i = 23; i >= 3; i -= 2)
+        q = fma(q, s, 1.0 / i);
+    double tail = fma(2 * f * s, q, (double)exponent * 0x1.abc9e3b39803fp-56);
+    return fma((double)exponent, 0x1.62e42fefa39efp-1, fma(2, f, tail));
+}
+
+double loam_pow(double base, double exponent)
+{
+    return loam_exp(exponent * loam_log(base));
+}
+
+void loam_sincos(double x, double *sine, double *cosine)
+{
+    static const double sine_terms[] = {1.0 / 355687428096000, -1.0 / 1307674368000,
+                                        1.0 / 6227020800,      -1.0 / 39916800,
+                                        1.0 / 362880,          -1.0 / 5040,
+                                        1.0 / 120,             -1.0 / 6};
+    static const double cosine_terms[] = {-1.0 / 6402373705728000, 1.0 / 20922789888000,
+                                          -1.0 / 87178291200,      1.0 / 479001600,
+                                          -1.0 / 3628800,          1.0 / 40320,
+                                          -1.0 / 720,              1.0 / 24};
+    /* Quarter turns taken off, pi / 2 in three parts. */
+    double n = fma(x, 0x1.45f306dc9c883p-1, round_f64) - round_f64;
+    double r = fma(n, -0x1.921fb54442d18p0, x);
+    r = fma(n, -0x1.1a62633145c07p-54, r);
+    r = fma(n, 0x1.f1976b7ed8fbcp-110, r);
+    double s = r * r, p = sine_terms[0], q = cosine_terms[0];
+    for (size_t i = 1; i < LOAM_COUNT_OF(sine_terms); i++)
+        p = fma(p, s, sine_terms[i]);
+    for (size_t i = 1; i < LOAM_COUNT_OF(cosine_terms); i++)
+        q = fma(q, s, cosine_terms[i]);
+    double sine_r = fma(p, s * r, r);
+    double cosine_r = fma(q, s * s, fma(s, -0.5, 1));
+    switch ((int64_t)n & 3) {
+    case 0:
+        *sine = sine_r;
+        *cosine = cosine_r;
+        break;
+    case 1:
+        *sine = cosine_r;
+        *cosine = -sine_r;
+        break;
+    case 2:
+        *sine = -sine_r;
+        *cosine = -cosine_r;
+        break;
+    default:
+        *sine = -cosine_r;
+        *cosine = sine_r;
+        break;
+    }
+}
+
+void loam_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2])
+{
+    uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
+        uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b,
+                            (uint32_t)(a >> 32) ^ c[3] ^ k1, (uint32_t)a};
+        memcpy(c, next, sizeof c);
+        k0 += 0x9E3779B9u; /* golden ratio */
+        k1 += 0xBB67AE85u; /* sqrt(3) - 1 */
+    }
+    memcpy(out, c, sizeof c);
+}
