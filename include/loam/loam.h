@@ -263,7 +263,8 @@ LOAM_API loam_status loam_session_next(loam_session *session, loam_event *out, l
 
 /* Asks the session to stop: the running call, or else the next one, returns
  * within milliseconds with a STOP event of reason CANCELLED. The session then
- * holds the tokens whose computation was complete and may be used at once.
+ * holds every token that was reported, or, of a prompt not yet read to its
+ * end, the tokens that were computed, and may be used at once.
  * [any thread] */
 LOAM_API void loam_session_cancel(loam_session *session);
 
@@ -534,10 +535,10 @@ LOAM_API loam_status loam_step(loam_event *out, loam_session *const *sessions, s
 
 /* Reads tokens[count] after the session's present content and gives the logits
  * of the last `rows` of them: logits[rows][vocabulary_size], row i for the
- * token that follows tokens[count - rows + i]. rows may be 0. Does not
- * generate; a prompt not yet read is STATE. On failure the content is as
- * before the call.
- * [may allocate; blocks; errors: MEMORY, CONTEXT_FULL, CANCELLED, NUMERIC, STATE, FORKED] */
+ * token that follows tokens[count - rows + i]. rows may be 0. Content that is
+ * not computed yet is computed first. Does not generate, and ends a generation
+ * in progress. On failure the content is as before the call.
+ * [may allocate; blocks; errors: MEMORY, CONTEXT_FULL, CANCELLED, NUMERIC, FORKED] */
 LOAM_API loam_status loam_session_evaluate(loam_session *session, const int32_t *tokens, size_t count,
                                            float *logits, size_t rows, loam_error *error);
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backends/cpu: the CPU backend. ref/ holds the scalar kernels, which define
+ * every result; each level adds a folder of kernels that give the same bits.
+ * May include lib/tensor, lib/quant and lib/base; knows no model and no file.
+ *
+ * cpu.h: the backend's own structs.
+ */
+#ifndef LOAM_BACKENDS_CPU_CPU_H
+#define LOAM_BACKENDS_CPU_CPU_H
+
+#include "base/half.h"
+#include "cpu/kernels.h"
+#include "tensor/engine.h"
+
+struct cpu_backend {
+    struct backend base;
+    struct memory *memory;
+    struct pool *pool;
+    struct cpu_kernels kernels;
+};
+
+/* Makes the CPU backend of an engine, with the kernels of a level (never
+ * BEST). Both memory and pool outlive it.
+ * [errors: MEMORY] */
+loam_status loam_cpu_create(struct backend **out, struct memory *memory, struct pool *pool,
+                            int32_t level, loam_error *error);
+
+/* ---- the segment ---------------------------------------------------------- */
+
+/* What a phase does: one operation, or a part of it that others share. */
+enum phase_kind {
+    PHASE_EMBED,
+    PHASE_QUANTIZE, /* rows of a value, for the products that follow */
+    PHASE_LINEAR,
+    PHASE_RMS_NORM,
+    PHASE_ROTATION, /* cosines and sines of the step's positions */
+    PHASE_ROPE,
+    PHASE_STORE,    /* keys and values into their pages */
+    PHASE_ATTENTION,
+    PHASE_GATE,
+    PHASE_ADD,
+    PHASE_OUTPUTS
+};
+
+enum { NO_BUFFER = -1 };
+
+/* Memory of the step's scratch, from its first phase to its last. */
+struct buffer {
+    uint64_t bytes, offset;
+    uint32_t first_phase, last_phase;
+};
+
+/* One set of tiles. Buffers are numbers in the segment's table. */
+struct phase {
+    enum phase_kind kind;
+    const struct node *node;
+    loam_tensor tensor;     /* whose value it makes, or LOAM_NO_TENSOR */
+    int32_t out, out_scales; /* buffers; scales of PHASE_QUANTIZE */
+    int32_t quantized;      /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with its rotation; else -1 */
+    uint32_t group;         /* PHASE_QUANTIZE: numbers that share a scale */
+};
+
+struct segment {
+    struct cpu_backend *backend;
+    const loam_graph *graph;
+    struct phase *phases;
+    size_t phase_count, phase_capacity;
+    struct buffer *buffers;
+    size_t buffer_count, buffer_capacity;
+    int32_t *value_buffer;      /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
+    struct kv_layout *layouts;  /* [attention_count] */
+    uint64_t page_bytes;
+    uint64_t scratch_bytes;
+    unsigned char *scratch;     /* taken by allocate */
+    uint32_t *output_rows;      /* [max_rows]: rows with the output flag */
+    atomic_uchar *numeric;      /* [max_sequences] */
+    uint32_t *sequence_tiles;   /* [max_sequences + 1]: row blocks before each sequence */
+};
+
+loam_status loam_cpu_compile(struct segment **out, struct backend *backend, loam_graph *graph,
+                             loam_error *error);
+loam_status loam_cpu_allocate(struct segment *segment, loam_error *error);
+loam_status loam_cpu_run(struct segment *segment, const loam_step_descriptor *step,
+                         loam_error *error);
+void loam_cpu_release_segment(struct segment *segment);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rule 7. For each row and query head, page after page:
+ *   s[p] = scale * (fma chain over the key's dimensions, ascending, from +0);
+ *          q8_0: Q quantised by rule 3 in groups of 32, the last may be
+ *          shorter, and per group acc = fma(d_k * d_q, (float)sum, acc)
+ *   m    = the largest visible s, taken ascending by a > b ? a : b
+ *   e[p] = exp(s[p] - m)
+ *   l    = sum of e in 16 lanes (lane = position mod 16), then the tree
+ *   o    = fma(e[p], v[p], o) over visible positions ascending, from +0
+ * Pages merge in order, the first is copied:
+ *   M' = m > M ? m : M;  a = exp(M - M');  b = exp(m - M');
+ *   L = fma(l, b, L * a);  O = fma(o, b, O * a)
+ * and the result is O / L.
+ */
+#include "base/half.h"
+#include "base/numeric.h"
+#include "cpu/ref/lanes.h"
+#include "cpu/ref/ref.h"
+
+#include <math.h>
+
+enum { GROUP = 32 };
+
+/* One query head at one row. */
+struct query {
+    const float *q;
+    int8_t quantized[MAX_HEAD_WIDTH];
+    float scales[MAX_HEAD_WIDTH / GROUP];
+};
+
+static float half_at(const unsigned char *base, size_t i)
+{
+    uint16_t half;
+    memcpy(&half, base + 2 * i, 2);
+    return loam_half_to_float(half);
+}
+
+static float float_at(const unsigned char *base, size_t i)
+{
+    float value;
+    memcpy(&value, base + 4 * i, 4);
+    return value;
+}
+
+static float score_q8_0(const struct query *query, const unsigned char *keys, size_t width, size_t p)
+{
+    const int8_t *k = (const int8_t *)keys;
+    float acc = 0;
+    for (size_t g = 0; g * GROUP < width; g++) {
+        size_t end = loam_min((g + 1) * GROUP, width);
+        int32_t sum = 0;
+        for (size_t i = g * GROUP; i < end; i++)
+            sum += (int32_t)k[i * PAGE + p] * query->quantized[i];
+        float scale = half_at(keys + width * PAGE, g * PAGE + p) * query->scales[g];
+        acc = fmaf(scale, (float)sum, acc);
+    }
+    return acc;
+}
+
+static float score(int32_t type, const struct query *query, const unsigned char *keys, size_t width, size_t p)
+{
+    if (type == LOAM_KV_Q8_0)
+        return score_q8_0(query, keys, width, p);
+    float acc = 0;
+    for (size_t i = 0; i < width; i++) {
+        float k = type == LOAM_KV_F32 ? float_at(keys, i * PAGE + p) : half_at(keys, i * PAGE + p);
+        acc = fmaf(query->q[i], k, acc);
+    }
+    return acc;
+}
+
+/* o = fma(e, v[p], o) over the value's dimensions. */
+static void add_value(int32_t type, const unsigned char *values, size_t width, size_t p, float e, float *o)
+{
+    size_t groups = (width + GROUP - 1) / GROUP;
+    for (size_t i = 0; i < width; i++) {
+        float v;
+        if (type == LOAM_KV_F32)
+            v = float_at(values, p * width + i);
+        else if (type == LOAM_KV_F16)
+            v = half_at(values, p * width + i);
+        else
+            v = half_at(values + width * PAGE, p * groups + i / GROUP) *
+                (float)((const int8_t *)values)[p * width + i];
+        o[i] = fmaf(e, v, o[i]);
+    }
+}
+
+struct partial {
+    float m, l;
+    float o[MAX_HEAD_WIDTH];
+};
+
+/* Positions [begin, end) of one page, begin < end. */
+static void attend_page(struct partial *out, const struct attention_tile *tile,
+                        const struct query *query, const unsigned char *page, size_t begin, size_t end)
+{
+    const struct kv_layout *layout = tile->layout;
+    const unsigned char *keys = page + layout->key_offset + tile->kv_head * layout->key_bytes;
+    const unsigned char *values = page + layout->value_offset + tile->kv_head * layout->value_bytes;
+    float s[PAGE], lane[LANES] = {0};
+    for (size_t p = begin; p < end; p++) {
+        s[p] = score(layout->type, query, keys, layout->key_width, p) * tile->scale;
+        out->m = p == begin ? s[p] : s[p] > out->m ? s[p] : out->m;
+    }
+    memset(out->o, 0, layout->value_width * sizeof *out->o);
+    for (size_t p = begin; p < end; p++) {
+        float e = loam_expf(s[p] - out->m);
+        lane[p % LANES] += e;
+        add_value(layout->type, values, layout->value_width, p, e, out->o);
+    }
+    out->l = loam_lanes_sum(lane);
+}
+
+static void merge(struct partial *all, const struct partial *page, size_t width)
+{
+    float m = page->m > all->m ? page->m : all->m;
+    float a = loam_expf(all->m - m), b = loam_expf(page->m - m);
+    all->m = m;
+    all->l = fmaf(page->l, b, all->l * a);
+    for (size_t i = 0; i < width; i++)
+        all->o[i] = fmaf(page->o[i], b, all->o[i] * a);
+}
+
+static void attend(const struct attention_tile *tile, const struct query *query, size_t position, float *out)
+{
+    struct partial all, page;
+    size_t width = tile->layout->value_width;
+    size_t first = tile->window && position >= tile->window ? position - tile->window + 1 : 0;
+    for (size_t i = first / PAGE; i <= position / PAGE; i++) {
+        size_t begin = i == first / PAGE ? first % PAGE : 0;
+        size_t end = i == position / PAGE ? position % PAGE + 1 : PAGE;
+        struct partial *target = i == first / PAGE ? &all : &page;
+        attend_page(target, tile, query, tile->pages[i], begin, end);
+        if (target == &page)
+            merge(&all, &page, width);
+    }
+    for (size_t i = 0; i < width; i++)
+        out[i] = all.o[i] / all.l;
+}
+
+void loam_ref_attention(const struct attention_tile *tile)
+{
+    const struct kv_layout *layout = tile->layout;
+    struct query query;
+    for (size_t i = 0; i < tile->row_count; i++)
+        for (size_t h = 0; h < tile->heads_per_kv_head; h++) {
+            size_t row = tile->first_row + i, head = tile->kv_head * tile->heads_per_kv_head + h;
+            query.q = tile->q + row * tile->q_stride + head * layout->key_width;
+            for (size_t g = 0; layout->type == LOAM_KV_Q8_0 && g * GROUP < layout->key_width; g++)
+                query.scales[g] =
+                    loam_quantize_group(query.quantized + g * GROUP, query.q + g * GROUP,
+                                        loam_min(GROUP, layout->key_width - g * GROUP));
+            attend(tile, &query, tile->position + i,
+                   tile->out + row * tile->out_stride + head * layout->value_width);
+        }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/ref/ref.h"
+
+#include <loam/graph.h>
+
+void loam_kernels_ref(struct cpu_kernels *kernels)
+{
+    kernels->quantize = loam_ref_quantize;
+    kernels->linear[LOAM_TYPE_F32] = loam_ref_linear_f32;
+    kernels->linear[LOAM_TYPE_F16] = loam_ref_linear_f16;
+    kernels->linear[LOAM_TYPE_BF16] = loam_ref_linear_bf16;
+    kernels->linear[LOAM_TYPE_Q8_0] = loam_ref_linear_q8_0;
+    kernels->linear[LOAM_TYPE_Q4_0] = loam_ref_linear_q4_0;
+    kernels->embed[LOAM_TYPE_F32] = loam_ref_embed_f32;
+    kernels->embed[LOAM_TYPE_F16] = loam_ref_embed_f16;
+    kernels->embed[LOAM_TYPE_BF16] = loam_ref_embed_bf16;
+    kernels->embed[LOAM_TYPE_Q8_0] = loam_ref_embed_q8_0;
+    kernels->embed[LOAM_TYPE_Q4_0] = loam_ref_embed_q4_0;
+    kernels->rms_norm = loam_ref_rms_norm;
+    kernels->rope = loam_ref_rope;
+    kernels->store = loam_ref_store;
+    kernels->attention = loam_ref_attention;
+    kernels->gate_silu = loam_ref_gate_silu;
+    kernels->add = loam_ref_add;
+}

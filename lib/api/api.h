@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/api: the public functions of loam.h that are not the whole of a lower
+ * function: they check arguments, call inward and write the caller's structs.
+ * Nothing is decided here. The one place that names a backend: engine.c.
+ */
+#ifndef LOAM_API_API_H
+#define LOAM_API_API_H
+
+#include "base/error.h"
+#include "base/source.h"
+#include "session/session.h"
+
+/* Fails with INVALID_ARGUMENT, naming it, if `pointer` is NULL. */
+static inline loam_status loam_api_given(const void *pointer, const char *name, loam_error *error)
+{
+    return pointer ? LOAM_OK : loam_fail(error, LOAM_INVALID_ARGUMENT, "%s is NULL", name);
+}
+
+/* Opens the source that the caller's struct describes. */
+loam_status loam_api_open_source(struct source *out, const loam_source *given, loam_error *error);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building a graph. Errors are sticky: the first one is remembered and every
+ * later operation does nothing, so that a family reads as its formula.
+ */
+#include "tensor/engine.h"
+
+#include <math.h>
+
+/* Rows and widths stay below this, so that products of two fit easily. */
+enum { MAX_WIDTH = 1 << 24 };
+
+loam_status loam_graph_create(loam_graph **out, loam_engine *engine, loam_error *error)
+{
+    if (!out || !engine)
+        return loam_fail(error, LOAM_INVALID_ARGUMENT, "%s is NULL", out ? "engine" : "out");
+    *out = NULL;
+    loam_graph *graph = loam_memory_get_zero(&engine->memory, 1, sizeof *graph);
+    if (!graph)
+        return loam_fail_memory(error, sizeof *graph);
+    graph->engine = loam_engine_retain(engine);
+    graph->memory = &engine->memory;
+    graph->failure.struct_size = sizeof graph->failure;
+    graph->result = LOAM_NO_TENSOR;
+    loam_arena_init(&graph->arena, graph->memory);
+    *out = graph;
+    return LOAM_OK;
+}
+
+void loam_graph_release(loam_graph *graph)
+{
+    if (!graph)
+        return;
+    loam_engine *engine = graph->engine;
+    const struct backend_functions *backend = engine->backend->functions;
+    if (graph->segment)
+        backend->release_segment(graph->segment);
+    for (size_t i = 0; i < graph->weight_count; i++)
+        backend->release_weight(engine->backend, &graph->weights[i]);
+    loam_memory_free(graph->memory, graph->nodes);
+    loam_memory_free(graph->memory, graph->weights);
+    loam_arena_end(&graph->arena);
+    loam_memory_free(graph->memory, graph);
+    loam_engine_release(engine);
+}
+
+loam_status loam_graph_failure(const loam_graph *graph, loam_error *error)
+{
+    if (graph->failure.code == LOAM_OK)
+        return LOAM_OK;
+    return loam_fail(error, graph->failure.code, "%s", graph->failure.message);
+}
+
+/* ---- nodes ---------------------------------------------------------------- */
+
+/* Remembers why; always LOAM_NO_TENSOR. Reached only while `building`, that is
+ * before the first failure. */
+#define REFUSE(graph, ...) (loam_fail(&(graph)->failure, __VA_ARGS__), LOAM_NO_TENSOR)
+
+static bool building(const loam_graph *graph)
+{
+    return graph && graph->failure.code == LOAM_OK && !graph->segment;
+}
+
+static loam_tensor add(loam_graph *graph, const struct node *node)
+{
+    if (!loam_memory_grow(graph->memory, (void **)&graph->nodes, &graph->node_capacity,
+                          (uint64_t)graph->node_count + 1, sizeof *node))
+        return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
+    graph->nodes[graph->node_count] = *node;
+    return (loam_tensor)graph->node_count++;
+}
+
+/* The node of a tensor that holds rows of numbers, or NULL and a failure. */
+static const struct node *rows_of(loam_graph *graph, loam_tensor tensor, const char *what)
+{
+    if (tensor < 0 || (size_t)tensor >= graph->node_count ||
+        graph->nodes[tensor].operation == OP_WEIGHT) {
+        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT, "%s: tensor %d is not a tensor of rows", what,
+                     (int)tensor);
+        return NULL;
+    }
+    return &graph->nodes[tensor];
+}
+
+/* The weight of a tensor, or NULL and a failure. rows 0: any number. */
+static const struct weight *weight_of(loam_graph *graph, loam_tensor tensor, uint32_t width,
+                                      uint32_t rows, const char *what)
+{
+    if (tensor < 0 || (size_t)tensor >= graph->node_count ||
+        graph->nodes[tensor].operation != OP_WEIGHT) {
+        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT, "%s: tensor %d is not a weight", what,
+                     (int)tensor);
+        return NULL;
+    }
+    const struct weight *weight = loam_graph_weight_of(graph, tensor);
+    if (weight->width != width || (rows && weight->rows != rows)) {
+        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                     "%s: weight %s is %u wide with %u rows, but its input is %u wide", what,
+                     weight->name, weight->width, weight->rows, width);
+        return NULL;
+    }
+    return weight;
+}
+
+/* A weight that is one row of f32. */
+static bool is_vector(loam_graph *graph, loam_tensor tensor, uint32_t width, const char *what)
+{
+    const struct weight *weight = weight_of(graph, tensor, width, 1, what);
+    if (!weight)
+        return false;
+    if (weight->type->id == LOAM_TYPE_F32)
+        return true;
+    (void)REFUSE(graph, LOAM_UNSUPPORTED, "%s: weight %s has type %s; vectors are F32", what,
+                 weight->name, weight->type->name);
+    return false;
+}
+
+static struct node node_of(enum operation operation, loam_tensor a, loam_tensor b, loam_tensor c)
+{
+    return (struct node){.operation = operation, .inputs = {a, b, c}};
+}
+
+/* ---- leaves --------------------------------------------------------------- */
+
+loam_tensor loam_graph_input(loam_graph *graph, uint32_t width)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    if (width == 0 || width > MAX_WIDTH)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "input: width is %u", width);
+    struct node node = node_of(OP_INPUT, LOAM_NO_TENSOR, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = width;
+    node.index = graph->input_count++;
+    return add(graph, &node);
+}
+
+static loam_tensor add_weight(loam_graph *graph, const struct weight *given)
+{
+    struct weight weight = *given;
+    const struct weight_type *type = weight.type;
+    if (weight.width == 0 || weight.rows == 0 || weight.width > MAX_WIDTH ||
+        weight.rows > MAX_WIDTH || weight.width % type->block_elements != 0)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                      "weight %s: %u rows of %u numbers are not possible in type %s", weight.name,
+                      weight.rows, weight.width, type->name);
+    weight.bytes = (uint64_t)weight.rows * (weight.width / type->block_elements) * type->block_bytes;
+    weight.name = loam_arena_text(&graph->arena, weight.name, strlen(weight.name));
+    if (!weight.name ||
+        !loam_memory_grow(graph->memory, (void **)&graph->weights, &graph->weight_capacity,
+                          (uint64_t)graph->weight_count + 1, sizeof weight))
+        return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
+    struct node node = node_of(OP_WEIGHT, LOAM_NO_TENSOR, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = weight.width;
+    node.index = (uint32_t)graph->weight_count;
+    loam_tensor tensor = add(graph, &node);
+    if (tensor != LOAM_NO_TENSOR)
+        graph->weights[graph->weight_count++] = weight;
+    return tensor;
+}
+
+loam_tensor loam_graph_weight(loam_graph *graph, const char *name, uint32_t type, uint32_t width,
+                              uint32_t rows, const void *data)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    const struct weight_type *known = loam_weight_type(type);
+    if (!name || !data)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "weight: %s is NULL", name ? "data" : "name");
+    if (!known)
+        return REFUSE(graph, LOAM_UNSUPPORTED, "weight %s: type %u is not known", name, type);
+    return add_weight(graph, &(struct weight){
+                                 .name = name, .type = known, .width = width, .rows = rows, .data = data});
+}
+
+loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name, const struct weight_type *type,
+                                 uint32_t width, uint32_t rows, uint64_t file_offset)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    return add_weight(graph, &(struct weight){.name = name,
+                                              .type = type,
+                                              .width = width,
+                                              .rows = rows,
+                                              .file_offset = file_offset});
+}
+
+/* ---- operations ----------------------------------------------------------- */
+
+loam_tensor loam_graph_embed(loam_graph *graph, loam_tensor weight)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    uint32_t width = weight >= 0 && (size_t)weight < graph->node_count ? graph->nodes[weight].width : 0;
+    const struct weight *table = weight_of(graph, weight, width, 0, "embed");
+    if (!table)
+        return LOAM_NO_TENSOR;
+    if (graph->token_limit == 0 || table->rows < graph->token_limit)
+        graph->token_limit = table->rows;
+    struct node node = node_of(OP_EMBED, weight, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = width;
+    return add(graph, &node);
+}
+
+loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight, loam_tensor bias)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = rows_of(graph, x, "linear");
+    const struct weight *matrix = rows ? weight_of(graph, weight, rows->width, 0, "linear") : NULL;
+    if (!matrix)
+        return LOAM_NO_TENSOR;
+    struct node node = node_of(OP_LINEAR, x, weight, bias);
+    node.width = matrix->rows;
+    node.outputs_only = rows->outputs_only;
+    if (bias != LOAM_NO_TENSOR && !is_vector(graph, bias, node.width, "linear bias"))
+        return LOAM_NO_TENSOR;
+    return add(graph, &node);
+}
+
+loam_tensor loam_graph_rms_norm(loam_graph *graph, loam_tensor x, loam_tensor weight, float epsilon)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = rows_of(graph, x, "norm");
+    if (!rows || !is_vector(graph, weight, rows->width, "norm"))
+        return LOAM_NO_TENSOR;
+    if (!(epsilon >= 0 && epsilon < 1e30f))
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "norm: epsilon is not a number from 0 up");
+    struct node node = node_of(OP_RMS_NORM, x, weight, LOAM_NO_TENSOR);
+    node.width = rows->width;
+    node.outputs_only = rows->outputs_only;
+    node.epsilon = epsilon;
+    return add(graph, &node);
+}
+
+loam_tensor loam_graph_rope(loam_graph *graph, loam_tensor x, const loam_rope_options *options)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    loam_rope_options rope;
+    if (loam_struct_read(&rope, sizeof rope, options, "rope options", &graph->failure))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = rows_of(graph, x, "rope");
+    if (!rows)
+        return LOAM_NO_TENSOR;
+    if (rows->outputs_only || rope.head_width == 0 || rows->width % rope.head_width != 0 ||
+        rope.dimensions > rope.head_width || rope.dimensions % 2 != 0 || rope.dimensions == 0 ||
+        !rope.frequencies || rope.pairing < LOAM_ROPE_ADJACENT || rope.pairing > LOAM_ROPE_HALVES)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                      "rope: %u dimensions of heads of %u do not fit a width of %u", rope.dimensions,
+                      rope.head_width, rows->width);
+    double *frequencies = loam_arena_get(&graph->arena, rope.dimensions / 2, sizeof(double));
+    if (!frequencies)
+        return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
+    memcpy(frequencies, rope.frequencies, rope.dimensions / 2 * sizeof(double));
+    struct node node = node_of(OP_ROPE, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = rows->width;
+    node.rope = (struct rope){.head_width = rope.head_width,
+                              .dimensions = rope.dimensions,
+                              .pairing = rope.pairing,
+                              .magnitude = rope.magnitude == 0 ? 1 : rope.magnitude,
+                              .frequencies = frequencies};
+    return add(graph, &node);
+}
+
+loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k, loam_tensor v,
+                                 const loam_attention_options *options)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    loam_attention_options a;
+    if (loam_struct_read(&a, sizeof a, options, "attention options", &graph->failure))
+        return LOAM_NO_TENSOR;
+    const struct node *query = rows_of(graph, q, "attention q");
+    const struct node *key = query ? rows_of(graph, k, "attention k") : NULL;
+    const struct node *value = key ? rows_of(graph, v, "attention v") : NULL;
+    if (!value)
+        return LOAM_NO_TENSOR;
+    bool heads_fit = a.heads > 0 && a.kv_heads > 0 && a.heads % a.kv_heads == 0 &&
+                     a.heads <= MAX_WIDTH && a.key_width > 0 && a.key_width <= 1024 &&
+                     a.value_width > 0 && a.value_width <= 1024;
+    if (!heads_fit || query->outputs_only || key->outputs_only || value->outputs_only ||
+        query->width != (uint64_t)a.heads * a.key_width ||
+        key->width != (uint64_t)a.kv_heads * a.key_width ||
+        value->width != (uint64_t)a.kv_heads * a.value_width)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                      "attention: %u heads of %u and %u KV heads do not fit widths %u, %u, %u",
+                      a.heads, a.key_width, a.kv_heads, query->width, key->width, value->width);
+    struct node node = node_of(OP_ATTENTION, q, k, v);
+    node.width = a.heads * a.value_width;
+    node.index = graph->attention_count++;
+    node.attention = a;
+    if (a.scale == 0)
+        node.attention.scale = 1.0f / sqrtf((float)a.key_width);
+    return add(graph, &node);
+}
+
+/* Two tensors of one shape give a third. */
+static loam_tensor elementwise(loam_graph *graph, enum operation operation, loam_tensor a,
+                               loam_tensor b, int32_t activation, const char *what)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    const struct node *left = rows_of(graph, a, what);
+    const struct node *right = left ? rows_of(graph, b, what) : NULL;
+    if (!right)
+        return LOAM_NO_TENSOR;
+    if (left->width != right->width || left->outputs_only != right->outputs_only)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "%s: widths are %u and %u%s", what, left->width,
+                      right->width,
+                      left->outputs_only == right->outputs_only ? "" : ", and only one is of output rows");
+    struct node node = node_of(operation, a, b, LOAM_NO_TENSOR);
+    node.width = left->width;
+    node.outputs_only = left->outputs_only;
+    node.activation = activation;
+    return add(graph, &node);
+}
+
+loam_tensor loam_graph_gate(loam_graph *graph, loam_tensor gate, loam_tensor up, int32_t activation)
+{
+    if (building(graph) && activation != LOAM_ACTIVATION_SILU)
+        return REFUSE(graph, LOAM_UNSUPPORTED, "gate: activation %d is not known", (int)activation);
+    return elementwise(graph, OP_GATE, gate, up, activation, "gate");
+}
+
+loam_tensor loam_graph_add(loam_graph *graph, loam_tensor a, loam_tensor b)
+{
+    return elementwise(graph, OP_ADD, a, b, 0, "add");
+}
+
+loam_tensor loam_graph_outputs(loam_graph *graph, loam_tensor x)
+{
+    if (!building(graph))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = rows_of(graph, x, "outputs");
+    if (!rows || rows->outputs_only)
+        return rows ? x : LOAM_NO_TENSOR;
+    struct node node = node_of(OP_OUTPUTS, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = rows->width;
+    node.outputs_only = true;
+    return add(graph, &node);
+}

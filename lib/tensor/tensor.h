@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/tensor: tensors, graphs, the engine that they live in, and the interface
+ * of a backend. Knows no model, no file and no backend in particular. The
+ * public builder functions of loam/graph.h are implemented here, and
+ * lib/arch uses the same ones.
+ *
+ * tensor.h: what a graph is inside.
+ */
+#ifndef LOAM_TENSOR_TENSOR_H
+#define LOAM_TENSOR_TENSOR_H
+
+#include <loam/graph.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "quant/types.h"
+
+enum operation {
+    OP_INPUT,     /* index: of the step's inputs */
+    OP_WEIGHT,    /* index: of the graph's weights */
+    OP_EMBED,     /* weight */
+    OP_LINEAR,    /* x, weight, bias or none */
+    OP_RMS_NORM,  /* x, weight */
+    OP_ROPE,      /* x */
+    OP_ATTENTION, /* q, k, v; index: attention layer */
+    OP_GATE,      /* gate, up */
+    OP_ADD,       /* a, b */
+    OP_OUTPUTS    /* x */
+};
+
+struct rope {
+    uint32_t head_width, dimensions;
+    int32_t pairing;
+    float magnitude;
+    const double *frequencies; /* [dimensions / 2], owned by the graph */
+};
+
+/* One tensor and the operation that makes it. Inputs come before it. */
+struct node {
+    enum operation operation;
+    loam_tensor inputs[3];
+    uint32_t width;
+    bool outputs_only; /* rows are the output rows of the step, not all */
+    uint32_t index;
+    float epsilon;
+    int32_t activation;
+    struct rope rope;
+    loam_attention_options attention;
+};
+
+/* A weight matrix [rows][width]. */
+struct weight {
+    const char *name;
+    const struct weight_type *type;
+    uint32_t width, rows;
+    uint64_t bytes;       /* in the file's layout */
+    const void *data;     /* of the caller, or NULL */
+    uint64_t file_offset; /* where the bytes are if data is NULL */
+    void *resident;       /* the backend's copy */
+    uint64_t resident_bytes;
+};
+
+/* Reads out[size] from `offset` of a weight's bytes. */
+typedef loam_status (*weight_reader)(void *user, const struct weight *weight, uint64_t offset,
+                                     void *out, size_t size, loam_error *error);
+
+struct loam_graph {
+    loam_engine *engine;
+    struct memory *memory;
+    struct arena arena;
+    struct node *nodes;
+    size_t node_count, node_capacity;
+    struct weight *weights;
+    size_t weight_count, weight_capacity;
+    uint32_t input_count, attention_count;
+    uint32_t token_limit; /* fewest rows of an embedded weight; 0: no embed */
+    loam_error failure;   /* the first; code OK: none */
+    loam_tensor result;
+    loam_compile_options options;
+    struct segment *segment; /* compiled */
+};
+
+/* What compiling would take. */
+struct graph_size {
+    uint64_t weight_bytes, scratch_bytes, page_bytes;
+};
+
+/* As loam_graph_weight, with the content at `file_offset` of what the reader
+ * given to loam_graph_compile_from reads. */
+loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name, const struct weight_type *type,
+                                 uint32_t width, uint32_t rows, uint64_t file_offset);
+
+/* As loam_graph_compile, weights without data read by `reader`. */
+loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,
+                                    const loam_compile_options *options, weight_reader reader,
+                                    void *user, loam_error *error);
+
+/* Checks the graph as compiling does and says what it would take. */
+loam_status loam_graph_measure(struct graph_size *out, loam_graph *graph, loam_tensor result,
+                               const loam_compile_options *options, loam_error *error);
+
+/* As loam_graph_run, by one who holds the engine (loam_engine_enter). The
+ * descriptor is complete and checked by the caller. */
+loam_status loam_graph_execute(loam_graph *graph, const loam_step_descriptor *step,
+                               loam_error *error);
+
+/* The graph's failure as a status with its message. */
+loam_status loam_graph_failure(const loam_graph *graph, loam_error *error);
+
+static inline const struct node *loam_graph_node(const loam_graph *graph, loam_tensor tensor)
+{
+    return &graph->nodes[tensor];
+}
+
+/* The weight that a WEIGHT node stands for. */
+static inline const struct weight *loam_graph_weight_of(const loam_graph *graph, loam_tensor tensor)
+{
+    return &graph->weights[graph->nodes[tensor].index];
+}
+
+#endif
