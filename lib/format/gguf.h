@@ -54,7 +54,8 @@ struct gguf {
     const struct gguf_tensor *tensors;  /* in the file's order */
     const uint32_t *entry_table, *tensor_table; /* open hash tables: index + 1, or 0 */
     uint64_t entry_mask, tensor_mask;
-    uint64_t header_bytes; /* memory that the header takes */
+    unsigned char *bytes;  /* the header's copy, [header_bytes] */
+    uint64_t header_bytes;
 };
 
 /* Reads and checks the header. Errors name the file and the key or tensor.
