@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/pages.h"
+
+static size_t pages_for(uint64_t positions)
+{
+    return (size_t)((positions + LOAM_PAGE_TOKENS - 1) / LOAM_PAGE_TOKENS);
+}
+
+void loam_pages_init(struct pages *pages, struct memory *memory, uint64_t page_bytes)
+{
+    *pages = (struct pages){.memory = memory, .page_bytes = page_bytes};
+}
+
+loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_error *error)
+{
+    size_t wanted = pages_for(positions);
+    if (!loam_memory_grow(pages->memory, (void **)&pages->table, &pages->capacity, wanted,
+                          sizeof *pages->table))
+        return loam_fail_memory(error, wanted * sizeof *pages->table);
+    while (pages->count < wanted) {
+        void *page = loam_memory_get_large(pages->memory, pages->page_bytes);
+        if (!page)
+            return loam_fail_memory(error, pages->page_bytes);
+        pages->table[pages->count++] = page;
+    }
+    return LOAM_OK;
+}
+
+void loam_pages_trim(struct pages *pages, uint64_t positions)
+{
+    size_t kept = pages_for(positions);
+    while (pages->count > kept)
+        loam_memory_free_large(pages->memory, pages->table[--pages->count], pages->page_bytes);
+}
+
+void loam_pages_end(struct pages *pages)
+{
+    loam_pages_trim(pages, 0);
+    loam_memory_free(pages->memory, pages->table);
+    *pages = (struct pages){0};
+}
