@@ -26,9 +26,10 @@ BACKENDS_MAY_USE = {'tensor', 'quant', 'base'}
 # What the API includes of a backend: the header with its one constructor.
 CONSTRUCTORS = {'cpu/cpu.h'}
 
-# Headers of C itself that keep nothing and ask nothing of the system.
+# Headers of C itself that keep nothing and ask nothing of the system. Of stdio.h only
+# snprintf is used: symbols.py sees to that.
 FREE = {'float.h', 'inttypes.h', 'limits.h', 'math.h', 'stdalign.h', 'stdarg.h', 'stdatomic.h',
-        'stdbool.h', 'stddef.h', 'stdint.h', 'string.h'}
+        'stdbool.h', 'stddef.h', 'stdint.h', 'stdio.h', 'string.h'}
 # Instructions of one kind of CPU.
 INTRINSICS = {'immintrin.h', 'xmmintrin.h', 'emmintrin.h', 'arm_neon.h', 'cpuid.h'}
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every allocation fails in turn, and every read of the model file: each time
+ * the call in question says so, nothing is lost, and the same call works when
+ * it is made again. At the end nothing is left behind.
+ *
+ * A journey is what a program does with the library. It is made once without
+ * failures, which counts its allocations and reads, and then once for each of
+ * them with just that one failing, and once with all from that one on failing.
+ */
+#include "fault/host.h"
+#include "test.h"
+#include "tools/tiny_model.h"
+
+enum { TOKENS = 3, MODES = 2 };
+
+struct run {
+    const unsigned char *model; /* a model file in memory */
+    size_t model_size;
+    uint64_t memory_limit;
+    struct host host;
+    long reads, fail_read_from, fail_read_to;
+    loam_status expected; /* of every call that fails */
+    bool again;           /* a call that failed is made once more */
+    int errors;           /* calls that failed */
+    bool arrived;         /* at the end of the journey */
+    int32_t tokens[TOKENS];
+    uint64_t peak;
+};
+
+typedef void (*journey)(struct run *run, loam_engine *engine);
+
+static int32_t read_model(void *user, uint64_t offset, void *out, size_t size)
+{
+    struct run *run = user;
+    run->reads++;
+    if (run->reads >= run->fail_read_from && run->reads <= run->fail_read_to)
+        return 1;
+    if (offset > run->model_size || size > run->model_size - offset)
+        return 1;
+    memcpy(out, run->model + offset, size);
+    return 0;
+}
+
+static loam_source source_of(struct run *run)
+{
+    return (loam_source){.struct_size = sizeof(loam_source),
+                         .kind = LOAM_SOURCE_CALLBACK,
+                         .size = run->model_size,
+                         .read = read_model,
+                         .user = run,
+                         .path = {"tiny", LOAM_NUL_TERMINATED}};
+}
+
+/* Whether the call worked; if not, whether it failed as it should. */
+static bool worked(struct run *run, loam_status status, loam_error *error)
+{
+    if (status == LOAM_OK)
+        return true;
+    run->errors++;
+    CHECK_EQUAL(status, run->expected);
+    CHECK_EQUAL(error->code, status);
+    CHECK(error->message[0] != '\0');
+    error->message[0] = '\0';
+    return false;
+}
+
+/* Makes the call, and again if it failed and that is wanted. */
+#define TRY(call) (worked(run, (call), &error) || (run->again && worked(run, (call), &error)))
+
+/* ---- journeys ------------------------------------------------------------- */
+
+static bool take_tokens(struct run *run, loam_session *session)
+{
+    loam_error error = {.struct_size = sizeof error};
+    int taken = 0;
+    for (;;) {
+        loam_event event = {.struct_size = sizeof event};
+        if (!TRY(loam_session_next(session, &event, &error)))
+            return false;
+        if (event.type == LOAM_EVENT_STOP)
+            break;
+        if (event.type == LOAM_EVENT_TOKEN && taken < TOKENS)
+            run->tokens[taken++] = event.token;
+    }
+    CHECK_EQUAL(taken, TOKENS);
+    return taken == TOKENS;
+}
+
+static void generate_with(struct run *run, loam_session *session)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_string stops[] = {{"never said", LOAM_NUL_TERMINATED}};
+    const loam_logit_bias bias[] = {{.token = 5, .bias = -1.0f}};
+    const int32_t stop_tokens[] = {6};
+    const loam_generation_options options = {.struct_size = sizeof options,
+                                             .temperature = 0.8f,
+                                             .top_k = 40,
+                                             .top_p = 0.95f,
+                                             .seed = 7,
+                                             .repetition_penalty = 1.1f,
+                                             .stop_strings = stops,
+                                             .stop_string_count = 1,
+                                             .logit_bias = bias,
+                                             .logit_bias_count = 1,
+                                             .stop_tokens = stop_tokens,
+                                             .stop_token_count = 1,
+                                             .max_tokens = TOKENS,
+                                             .ignore_end = 1,
+                                             .log_probability = 1,
+                                             .candidates = 4};
+    run->arrived = TRY(loam_session_configure(session, &options, &error)) &&
+                   TRY(loam_session_prompt(session, "a b and so on: Once upon a time", 31, &error)) &&
+                   take_tokens(run, session);
+}
+
+static void generating(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_model *model = NULL;
+    loam_session *session = NULL;
+    if (TRY(loam_model_open_source(&model, engine, &source, NULL, &error)) &&
+        TRY(loam_session_create(&session, model, NULL, &error)))
+        generate_with(run, session);
+    CHECK(run->arrived || !run->again);
+    loam_model_release(model); /* the session holds it */
+    loam_session_release(session);
+}
+
+static void tokenizing(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_tokenizer *tokenizer = NULL;
+    int32_t tokens[64];
+    char text[256];
+    size_t count = 0, length = 0;
+    run->arrived =
+        TRY(loam_tokenizer_open(&tokenizer, engine, &source, &error)) &&
+        TRY(loam_tokenizer_encode(tokens, 64, &count, tokenizer, "Once a \xC3\xA9 b", 11,
+                                  LOAM_ENCODE_ADD_SPECIAL | LOAM_ENCODE_PARSE_SPECIAL, &error)) &&
+        TRY(loam_tokenizer_decode(text, sizeof text, &length, tokenizer, tokens, count, 0, &error));
+    if (run->arrived)
+        CHECK(length == 11 && memcmp(text, "Once a \xC3\xA9 b", 11) == 0);
+    loam_tokenizer_release(tokenizer);
+}
+
+static void opening_a_file(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_file *file = NULL;
+    run->arrived = TRY(loam_file_open(&file, engine, &source, &error));
+    loam_file_release(file);
+}
+
+static void planning(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_memory_plan plan = {.struct_size = sizeof plan};
+    run->arrived = TRY(loam_model_plan(&plan, engine, &source, NULL, 0, 0, &error));
+    if (run->arrived)
+        CHECK(plan.total_bytes > 0);
+}
+
+/* ---- failing -------------------------------------------------------------- */
+
+static void make(struct run *run, journey travel)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_allocator allocator = host_allocator(&run->host);
+    const loam_engine_options options = {.struct_size = sizeof options,
+                                         .threads = 1,
+                                         .memory_limit = run->memory_limit,
+                                         .allocator = &allocator};
+    loam_engine *engine = NULL;
+    if (TRY(loam_engine_create(&engine, &options, &error))) {
+        loam_engine_info info = {.struct_size = sizeof info};
+        travel(run, engine);
+        CHECK_EQUAL(loam_engine_get_info(&info, engine, NULL), LOAM_OK);
+        run->peak = info.bytes_peak;
+    }
+    loam_engine_release(engine);
+    CHECK_EQUAL(atomic_load(&run->host.blocks), 0);
+    CHECK_EQUAL(atomic_load(&run->host.wrong), 0);
+}
+
+/* The n-th allocation or read fails, and in the second mode all after it. */
+static void fail_one(const struct run *plain, journey travel, long n, int mode, bool reads)
+{
+    struct run run = {.model = plain->model, .model_size = plain->model_size, .again = mode == 0};
+    long last = mode == 0 ? n : 1L << 40;
+    run.expected = reads ? LOAM_IO : LOAM_MEMORY;
+    if (reads)
+        run.fail_read_from = n, run.fail_read_to = last;
+    else
+        run.host.fail_from = n, run.host.fail_to = last;
+    make(&run, travel);
+    CHECK_EQUAL(run.errors, 1);
+    CHECK_EQUAL(run.arrived, mode == 0);
+    if (mode == 0)
+        CHECK(memcmp(run.tokens, plain->tokens, sizeof run.tokens) == 0);
+    if (test_failed_here)
+        printf("# with %s %ld failing%s\n", reads ? "read" : "allocation", n, mode ? " and all after" : "");
+}
+
+static void fail_each(const unsigned char *model, size_t size, journey travel)
+{
+    struct run plain = {.model = model, .model_size = size};
+    make(&plain, travel);
+    CHECK_EQUAL(plain.errors, 0);
+    CHECK(plain.arrived);
+    long allocations = atomic_load(&plain.host.calls), reads = plain.reads;
+    CHECK(allocations > 0 && reads > 0);
+    printf("# %ld allocations, %ld reads\n", allocations, reads);
+    for (int mode = 0; mode < MODES && !test_failed_here; mode++) {
+        for (long n = 1; n <= allocations && !test_failed_here; n++)
+            fail_one(&plain, travel, n, mode, false);
+        for (long n = 1; n <= reads && !test_failed_here; n++)
+            fail_one(&plain, travel, n, mode, true);
+    }
+}
+
+/* ---- tests ---------------------------------------------------------------- */
+
+static unsigned char *tiny;
+static size_t tiny_size;
+
+static void tiny_model_generating(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, generating);
+}
+
+static void tiny_model_tokenizing(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, tokenizing);
+}
+
+static void tiny_model_opening_a_file(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, opening_a_file);
+}
+
+static void tiny_model_planning(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, planning);
+}
+
+/* The limit is kept to the byte: the peak is enough, a byte less is MEMORY. */
+static void memory_limit_is_exact(void)
+{
+    REQUIRE(tiny);
+    struct run plain = {.model = tiny, .model_size = tiny_size};
+    make(&plain, generating);
+    REQUIRE(plain.arrived);
+    struct run enough = {.model = tiny, .model_size = tiny_size, .memory_limit = plain.peak};
+    make(&enough, generating);
+    CHECK(enough.arrived);
+    CHECK(memcmp(enough.tokens, plain.tokens, sizeof plain.tokens) == 0);
+    struct run less = {.model = tiny, .model_size = tiny_size, .memory_limit = plain.peak - 1};
+    less.expected = LOAM_MEMORY;
+    make(&less, generating);
+    CHECK(!less.arrived);
+    CHECK_EQUAL(less.errors, 1);
+}
+
+static void stories260K_generating(void)
+{
+    size_t size;
+    unsigned char *model = test_read(test_data("models/stories260K.gguf"), &size);
+    if (!model)
+        SKIP("no models/stories260K.gguf in the reference data");
+    fail_each(model, size, generating);
+    free(model);
+}
+
+int main(void)
+{
+    tiny = tiny_model(&tiny_size);
+    RUN(tiny_model_opening_a_file);
+    RUN(tiny_model_tokenizing);
+    RUN(tiny_model_planning);
+    RUN(tiny_model_generating);
+    RUN(memory_limit_is_exact);
+    RUN(stories260K_generating);
+    free(tiny);
+    return test_end();
+}
