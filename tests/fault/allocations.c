@@ -18,6 +18,7 @@ struct run {
     const unsigned char *model; /* a model file in memory */
     size_t model_size;
     uint64_t memory_limit;
+    int32_t threads; /* 0: one */
     struct host host;
     long reads, fail_read_from, fail_read_to;
     loam_status expected; /* of every call that fails */
@@ -172,7 +173,7 @@ static void make(struct run *run, journey travel)
     loam_error error = {.struct_size = sizeof error};
     const loam_allocator allocator = host_allocator(&run->host);
     const loam_engine_options options = {.struct_size = sizeof options,
-                                         .threads = 1,
+                                         .threads = run->threads ? run->threads : 1,
                                          .memory_limit = run->memory_limit,
                                          .allocator = &allocator};
     loam_engine *engine = NULL;
@@ -190,7 +191,10 @@ static void make(struct run *run, journey travel)
 /* The n-th allocation or read fails, and in the second mode all after it. */
 static void fail_one(const struct run *plain, journey travel, long n, int mode, bool reads)
 {
-    struct run run = {.model = plain->model, .model_size = plain->model_size, .again = mode == 0};
+    struct run run = {.model = plain->model,
+                      .model_size = plain->model_size,
+                      .threads = plain->threads,
+                      .again = mode == 0};
     long last = mode == 0 ? n : 1L << 40;
     run.expected = reads ? LOAM_IO : LOAM_MEMORY;
     if (reads)
@@ -206,9 +210,9 @@ static void fail_one(const struct run *plain, journey travel, long n, int mode, 
         printf("# with %s %ld failing%s\n", reads ? "read" : "allocation", n, mode ? " and all after" : "");
 }
 
-static void fail_each(const unsigned char *model, size_t size, journey travel)
+static void fail_each(const unsigned char *model, size_t size, int32_t threads, journey travel)
 {
-    struct run plain = {.model = model, .model_size = size};
+    struct run plain = {.model = model, .model_size = size, .threads = threads};
     make(&plain, travel);
     CHECK_EQUAL(plain.errors, 0);
     CHECK(plain.arrived);
@@ -231,25 +235,31 @@ static size_t tiny_size;
 static void tiny_model_generating(void)
 {
     REQUIRE(tiny);
-    fail_each(tiny, tiny_size, generating);
+    fail_each(tiny, tiny_size, 1, generating);
 }
 
 static void tiny_model_tokenizing(void)
 {
     REQUIRE(tiny);
-    fail_each(tiny, tiny_size, tokenizing);
+    fail_each(tiny, tiny_size, 1, tokenizing);
 }
 
 static void tiny_model_opening_a_file(void)
 {
     REQUIRE(tiny);
-    fail_each(tiny, tiny_size, opening_a_file);
+    fail_each(tiny, tiny_size, 1, opening_a_file);
 }
 
 static void tiny_model_planning(void)
 {
     REQUIRE(tiny);
-    fail_each(tiny, tiny_size, planning);
+    fail_each(tiny, tiny_size, 1, planning);
+}
+
+static void tiny_model_with_threads(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, 3, generating);
 }
 
 /* The limit is kept to the byte: the peak is enough, a byte less is MEMORY. */
@@ -276,7 +286,7 @@ static void stories260K_generating(void)
     unsigned char *model = test_read(test_data("models/stories260K.gguf"), &size);
     if (!model)
         SKIP("no models/stories260K.gguf in the reference data");
-    fail_each(model, size, generating);
+    fail_each(model, size, 1, generating);
     free(model);
 }
 
@@ -287,6 +297,7 @@ int main(void)
     RUN(tiny_model_tokenizing);
     RUN(tiny_model_planning);
     RUN(tiny_model_generating);
+    RUN(tiny_model_with_threads);
     RUN(memory_limit_is_exact);
     RUN(stories260K_generating);
     free(tiny);
