@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Text to tokens: special tokens first, then words or escaped text between
+ * them; and what a vocabulary says of itself. */
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+
+loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, int32_t id,
+                                loam_error *error)
+{
+    if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity, (uint64_t)list->count + 1,
+                          sizeof id))
+        return loam_fail_memory(error, (list->count + 1) * sizeof id);
+    list->ids[list->count++] = id;
+    return LOAM_OK;
+}
+
+/* The special token at text[0], the longest first, or -1. */
+static int32_t special_at(const struct tokenizer *t, const char *text, size_t length, bool control)
+{
+    uint8_t first = t->special_first[(unsigned char)text[0]];
+    if (!(first & (control ? 3 : 2)))
+        return -1;
+    uint32_t wanted =
+        control ? LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER | LOAM_TOKEN_UNKNOWN : LOAM_TOKEN_USER;
+    for (size_t i = 0; i < t->special_length_count; i++) {
+        uint32_t size = t->special_lengths[i];
+        if (size > length)
+            continue;
+        int32_t id = loam_vocabulary_find(t, text, size);
+        if (id >= 0 && (t->tokens[id].flags & wanted))
+            return id;
+    }
+    return -1;
+}
+
+/* Text without special tokens, by splitter and merges. */
+static loam_status append_words(struct encoder *encoder, struct token_list *list, const char *text,
+                                size_t length, loam_error *error)
+{
+    loam_status status = LOAM_OK;
+    for (size_t i = 0; !status && i < length;) {
+        size_t word = loam_split_next(encoder->tokenizer->splitter, text + i, length - i);
+        status = loam_bpe_encode(encoder, list, text + i, word, error);
+        i += word;
+    }
+    return status;
+}
+
+/* Text without special tokens, spaces as U+2581, one more in front where the
+ * vocabulary asks for it. */
+static loam_status append_escaped(struct encoder *encoder, struct token_list *list,
+                                  const char *text, size_t length, bool space, loam_error *error)
+{
+    uint64_t room = 3 * ((uint64_t)length + 1);
+    char *escaped = loam_memory_get(encoder->memory, room, 1);
+    if (!escaped)
+        return loam_fail_memory(error, room);
+    size_t written = 0;
+    for (size_t i = 0; i < length + space; i++) {
+        char c = i < space ? ' ' : text[i - space];
+        if (c == ' ') {
+            memcpy(escaped + written, "\xE2\x96\x81", 3);
+            written += 3;
+        } else {
+            escaped[written++] = c;
+        }
+    }
+    loam_status status = loam_spm_encode(encoder, list, escaped, written, error);
+    loam_memory_free(encoder->memory, escaped);
+    return status;
+}
+
+static loam_status append_plain(struct encoder *encoder, struct token_list *list, const char *text,
+                                size_t length, bool first, loam_error *error)
+{
+    if (length == 0)
+        return LOAM_OK;
+    if (encoder->tokenizer->kind == TOKENIZER_BPE)
+        return append_words(encoder, list, text, length, error);
+    return append_escaped(encoder, list, text, length, first && encoder->tokenizer->adds_space,
+                          error);
+}
+
+static loam_status append_all(struct encoder *encoder, struct token_list *list, const char *text,
+                              size_t length, bool control, loam_error *error)
+{
+    size_t start = 0;
+    bool after_special = true; /* the beginning counts as such */
+    loam_status status = LOAM_OK;
+    for (size_t i = 0; !status && i < length;) {
+        int32_t id = special_at(encoder->tokenizer, text + i, length - i, control);
+        if (id < 0) {
+            i++;
+            continue;
+        }
+        status = append_plain(encoder, list, text + start, i - start, after_special, error);
+        if (!status)
+            status = loam_tokenizer_push(list, encoder->memory, id, error);
+        i += encoder->tokenizer->tokens[id].text_length;
+        start = i;
+        after_special = true;
+    }
+    return status ? status
+                  : append_plain(encoder, list, text + start, length - start, after_special, error);
+}
+
+loam_status loam_tokenizer_append(struct token_list *list, const struct tokenizer *t,
+                                  struct memory *memory, const char *text, size_t length,
+                                  uint32_t flags, loam_error *error)
+{
+    struct encoder encoder = {.tokenizer = t, .memory = memory};
+    loam_status status = LOAM_OK;
+    if (length > INT32_MAX / 4)
+        return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
+                         INT32_MAX / 4);
+    if ((flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)
+        status = loam_tokenizer_push(list, memory, t->begin, error);
+    if (!status)
+        status = append_all(&encoder, list, text, length, (flags & LOAM_ENCODE_PARSE_SPECIAL) != 0,
+                            error);
+    if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_end)
+        status = loam_tokenizer_push(list, memory, t->end, error);
+    loam_memory_free(memory, encoder.symbols);
+    loam_memory_free(memory, encoder.heap);
+    return status;
+}
+
+size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *t, int32_t id,
+                            bool show_special)
+{
+    const struct token *token = &t->tokens[id];
+    if ((token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_UNKNOWN)) && !show_special)
+        return 0;
+    if (capacity)
+        memcpy(out, token->piece, loam_min(token->piece_length, capacity));
+    return token->piece_length;
+}
+
+bool loam_tokenizer_strips_space(const struct tokenizer *t)
+{
+    return t->kind == TOKENIZER_SPM && t->adds_space;
+}
+
+uint32_t loam_tokenizer_count(const struct tokenizer *t)
+{
+    return t->count;
+}
+
+uint32_t loam_tokenizer_flags(const struct tokenizer *t, int32_t id)
+{
+    return t->tokens[id].flags;
+}
+
+void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer *t, int32_t id)
+{
+    const struct token *token = &t->tokens[id];
+    out->text = (loam_string){token->text, token->text_length};
+    out->score = token->score;
+    out->flags = token->flags;
+}
+
+void loam_tokenizer_describe(loam_tokenizer_info *out, const struct tokenizer *t)
+{
+    out->kind = t->kind_name;
+    out->splitter = t->splitter_name;
+    out->chat_template = t->chat_template;
+    out->token_count = t->count;
+    out->begin_token = t->begin;
+    out->end_token = t->end;
+    out->adds_begin = t->adds_begin;
+}
