@@ -19,7 +19,7 @@ struct work {
     struct segment *segment;
     const loam_step_descriptor *step;
     const struct phase *phase;
-    uint32_t rows;          /* of the phase's value */
+    uint32_t rows; /* of the phase's value */
     uint32_t rows_per_tile, row_tiles;
     uint32_t outputs_per_tile;
 };
@@ -221,11 +221,13 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
         const struct phase *quantized = &work->segment->phases[work->phase->quantized];
         size_t groups = width / quantized->group;
         tile.q = (const int8_t *)buffer_of(work->segment, quantized->out) + first_row * width;
-        tile.scales = (const float *)buffer_of(work->segment, quantized->out_scales) + first_row * groups;
+        tile.scales =
+            (const float *)buffer_of(work->segment, quantized->out_scales) + first_row * groups;
     } else {
         tile.x = value_of(work, node->inputs[0]) + first_row * width;
     }
-    tile.bias = node->inputs[2] == LOAM_NO_TENSOR ? NULL : weight_of(work, node->inputs[2])->resident;
+    tile.bias =
+        node->inputs[2] == LOAM_NO_TENSOR ? NULL : weight_of(work, node->inputs[2])->resident;
     tile.out = value_of(work, work->phase->tensor) + first_row * stride;
     work->segment->backend->kernels.linear[weight->type->id](&tile);
 }
@@ -324,7 +326,8 @@ static bool run_phase(struct work *work, uint32_t output_count)
         work->rows_per_tile = (uint32_t)loam_max(TILE_ELEMENTS / loam_max(node->width, 1), 1);
         tiles = work->row_tiles = divide_up(work->rows, work->rows_per_tile);
     }
-    return loam_pool_run(work->segment->backend->pool, tiles, run, work, step->stop, step->stop_user);
+    return loam_pool_run(work->segment->backend->pool, tiles, run, work, step->stop,
+                         step->stop_user);
 }
 
 /* Lists output rows and the row blocks of sequences; returns the outputs. */
@@ -353,6 +356,7 @@ loam_status loam_cpu_run(struct segment *segment, const loam_step_descriptor *st
             return loam_fail(error, LOAM_CANCELLED, "the step was cancelled");
     }
     for (uint32_t i = 0; step->sequence_numeric && i < step->sequence_count; i++)
-        step->sequence_numeric[i] = atomic_load_explicit(&segment->numeric[i], memory_order_relaxed);
+        step->sequence_numeric[i] =
+            atomic_load_explicit(&segment->numeric[i], memory_order_relaxed);
     return LOAM_OK;
 }

@@ -60,7 +60,8 @@ static int32_t quantize_phase(struct segment *segment, loam_tensor x, uint32_t g
     }
     const struct node *value = loam_graph_node(segment->graph, x);
     uint64_t rows = rows_of(segment, value);
-    struct phase phase = {.kind = PHASE_QUANTIZE, .tensor = LOAM_NO_TENSOR, .quantized = -1, .group = group};
+    struct phase phase = {
+        .kind = PHASE_QUANTIZE, .tensor = LOAM_NO_TENSOR, .quantized = -1, .group = group};
     phase.out = add_buffer(segment, rows * value->width);
     phase.out_scales = add_buffer(segment, rows * (value->width / group) * sizeof(float));
     if (phase.out == NO_BUFFER || phase.out_scales == NO_BUFFER)
@@ -68,7 +69,8 @@ static int32_t quantize_phase(struct segment *segment, loam_tensor x, uint32_t g
     use_value(segment, x);
     /* The node of the first user: its inputs[0] is x. */
     for (size_t i = 0; i < segment->graph->node_count && !phase.node; i++)
-        if (segment->graph->nodes[i].operation == OP_LINEAR && segment->graph->nodes[i].inputs[0] == x)
+        if (segment->graph->nodes[i].operation == OP_LINEAR &&
+            segment->graph->nodes[i].inputs[0] == x)
             phase.node = &segment->graph->nodes[i];
     return add_phase(segment, &phase) ? (int32_t)segment->phase_count - 1 : -1;
 }
@@ -88,8 +90,11 @@ static int32_t rotation_phase(struct segment *segment, const struct node *node)
         if (phase->kind == PHASE_ROTATION && same_rotation(&phase->node->rope, &node->rope))
             return (int32_t)i;
     }
-    struct phase phase = {.kind = PHASE_ROTATION, .node = node, .tensor = LOAM_NO_TENSOR,
-                          .out_scales = NO_BUFFER, .quantized = -1};
+    struct phase phase = {.kind = PHASE_ROTATION,
+                          .node = node,
+                          .tensor = LOAM_NO_TENSOR,
+                          .out_scales = NO_BUFFER,
+                          .quantized = -1};
     phase.out = add_buffer(segment, (uint64_t)segment->graph->options.max_rows *
                                         node->rope.dimensions * sizeof(float));
     if (phase.out == NO_BUFFER || !add_phase(segment, &phase))
@@ -103,7 +108,8 @@ static bool add_preparation(struct segment *segment, struct phase *phase)
     const struct node *node = phase->node;
     phase->quantized = -1;
     if (node->operation == OP_LINEAR) {
-        uint32_t group = loam_graph_weight_of(segment->graph, node->inputs[1])->type->activation_group;
+        uint32_t group =
+            loam_graph_weight_of(segment->graph, node->inputs[1])->type->activation_group;
         if (group == 0)
             return true;
         phase->quantized = quantize_phase(segment, node->inputs[0], group);
@@ -114,8 +120,12 @@ static bool add_preparation(struct segment *segment, struct phase *phase)
         return phase->quantized >= 0;
     }
     if (node->operation == OP_ATTENTION) {
-        struct phase store = {.kind = PHASE_STORE, .node = node, .tensor = LOAM_NO_TENSOR,
-                              .out = NO_BUFFER, .out_scales = NO_BUFFER, .quantized = -1};
+        struct phase store = {.kind = PHASE_STORE,
+                              .node = node,
+                              .tensor = LOAM_NO_TENSOR,
+                              .out = NO_BUFFER,
+                              .out_scales = NO_BUFFER,
+                              .quantized = -1};
         use_value(segment, node->inputs[1]);
         use_value(segment, node->inputs[2]);
         return add_phase(segment, &store);
@@ -151,8 +161,11 @@ static bool add_node(struct segment *segment, loam_tensor tensor)
     const struct node *node = loam_graph_node(segment->graph, tensor);
     if (node->operation == OP_INPUT || node->operation == OP_WEIGHT)
         return true;
-    struct phase phase = {.kind = kind_of(node->operation), .node = node, .tensor = tensor,
-                          .out = NO_BUFFER, .out_scales = NO_BUFFER};
+    struct phase phase = {.kind = kind_of(node->operation),
+                          .node = node,
+                          .tensor = tensor,
+                          .out = NO_BUFFER,
+                          .out_scales = NO_BUFFER};
     if (!add_preparation(segment, &phase))
         return false;
     if (tensor != segment->graph->result) {
@@ -184,7 +197,8 @@ static void place_buffers(struct segment *segment)
             moved = false;
             for (size_t j = 0; j < i; j++) {
                 const struct buffer *other = &segment->buffers[j];
-                if (other->last_phase < buffer->first_phase || other->offset + other->bytes <= buffer->offset ||
+                if (other->last_phase < buffer->first_phase ||
+                    other->offset + other->bytes <= buffer->offset ||
                     other->offset >= buffer->offset + buffer->bytes)
                     continue;
                 buffer->offset = other->offset + other->bytes;
@@ -253,7 +267,8 @@ loam_status loam_cpu_allocate(struct segment *segment, loam_error *error)
     const loam_compile_options *options = &segment->graph->options;
     segment->scratch = loam_memory_get_large(memory, segment->scratch_bytes);
     segment->output_rows = loam_memory_get(memory, options->max_rows, sizeof(uint32_t));
-    segment->numeric = loam_memory_get_zero(memory, options->max_sequences, sizeof *segment->numeric);
+    segment->numeric =
+        loam_memory_get_zero(memory, options->max_sequences, sizeof *segment->numeric);
     segment->sequence_tiles =
         loam_memory_get(memory, (uint64_t)options->max_sequences + 1, sizeof(uint32_t));
     if (!segment->scratch || !segment->output_rows || !segment->numeric || !segment->sequence_tiles)

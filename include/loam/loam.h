@@ -29,15 +29,16 @@
  * Outputs come first and are named `out`.
  *
  * Structs begin with struct_size, which the caller sets to sizeof the struct.
- * Zero is neutral in every other field: {sizeof s} is a complete set of
- * options, and a NULL options pointer means the same. A struct longer than
- * this library knows is accepted if the unknown bytes are zero and refused
- * with UNSUPPORTED otherwise. Output structs are written to the size that the
+ * Zero is neutral in every other field: {.struct_size = sizeof s} is a
+ * complete set of options, and a NULL options pointer means the same. A struct
+ * longer than this library knows is accepted if the unknown bytes are zero and
+ * refused with UNSUPPORTED otherwise. Output structs are written to the size that the
  * caller states. Arrays of structs step by the struct_size of their first.
  *
  * Strings are a pointer and a length in bytes, UTF-8, not necessarily ended by
- * NUL. Pass LOAM_NUL_TERMINATED as the length of a string that is. Strings
- * that the library returns are always followed by a NUL that is not counted.
+ * NUL. Pass LOAM_NUL_TERMINATED as the length of a string that is. Texts that
+ * the library returns have a NUL behind them that is not counted, except
+ * those of a loam_file, which lie in the file's own header.
  *
  * Handles. NULL is accepted by every release function and does nothing;
  * elsewhere a NULL handle is INVALID_ARGUMENT.
@@ -107,7 +108,7 @@ enum {
 #undef LOAM_STATUS_ENUM
 };
 
-/* What went wrong, in a caller-owned struct. Write {sizeof e} and pass &e. */
+/* What went wrong, in a caller-owned struct. Write {.struct_size = sizeof e} and pass &e. */
 typedef struct loam_error {
     size_t struct_size;
     loam_status code;

@@ -4,7 +4,7 @@
 
 /* ---- the library ---------------------------------------------------------- */
 
-#define TEXT_OF(x) #x
+#define TEXT_OF(x)                        #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 uint32_t loam_version(void)
@@ -57,8 +57,7 @@ int32_t loam_cpu_level_available(int32_t level)
 static loam_status check_allocator(loam_allocator *out, const loam_engine_options *options,
                                    loam_error *error)
 {
-    loam_status status =
-        loam_struct_read(out, sizeof *out, options->allocator, "allocator", error);
+    loam_status status = loam_struct_read(out, sizeof *out, options->allocator, "allocator", error);
     if (status)
         return status;
     if (!out->allocate != !out->release || !out->allocate_large != !out->release_large ||
@@ -104,10 +103,12 @@ static loam_status fill(loam_engine *engine, const loam_engine_options *options,
                                           options->executor ? executor : NULL, error);
     if (status)
         return status;
-    return loam_cpu_create(&engine->backend, &engine->memory, engine->pool, engine->cpu_level, error);
+    return loam_cpu_create(&engine->backend, &engine->memory, engine->pool, engine->cpu_level,
+                           error);
 }
 
-loam_status loam_engine_create(loam_engine **out, const loam_engine_options *given, loam_error *error)
+loam_status loam_engine_create(loam_engine **out, const loam_engine_options *given,
+                               loam_error *error)
 {
     loam_engine_options options;
     loam_allocator host;

@@ -111,7 +111,8 @@ static int32_t public_type(uint32_t type)
     }
 }
 
-loam_status loam_file_metadata(loam_metadata *out, loam_file *file, uint64_t index, loam_error *error)
+loam_status loam_file_metadata(loam_metadata *out, loam_file *file, uint64_t index,
+                               loam_error *error)
 {
     loam_status status = check(out, file, error);
     if (!status)
@@ -172,7 +173,8 @@ loam_status loam_file_find(uint64_t *out_index, loam_file *file, const char *key
     return LOAM_OK;
 }
 
-loam_status loam_file_tensor(loam_tensor_info *out, loam_file *file, uint64_t index, loam_error *error)
+loam_status loam_file_tensor(loam_tensor_info *out, loam_file *file, uint64_t index,
+                             loam_error *error)
 {
     loam_status status = check(out, file, error);
     if (!status)

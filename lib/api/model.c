@@ -52,7 +52,8 @@ loam_status loam_model_open_source(loam_model **out, loam_engine *engine, const 
 }
 
 loam_status loam_model_open(loam_model **out, loam_engine *engine, const char *path,
-                            size_t path_length, const loam_model_options *options, loam_error *error)
+                            size_t path_length, const loam_model_options *options,
+                            loam_error *error)
 {
     loam_source source = {.struct_size = sizeof source,
                           .kind = LOAM_SOURCE_PATH,

@@ -40,7 +40,8 @@ loam_status loam_session_next(loam_session *session, loam_event *out, loam_error
     return status;
 }
 
-static loam_status step(loam_event *out, loam_session *const *sessions, size_t count, loam_error *error)
+static loam_status step(loam_event *out, loam_session *const *sessions, size_t count,
+                        loam_error *error)
 {
     loam_model *model = sessions[0]->model;
     size_t stride = out->struct_size;
@@ -84,7 +85,8 @@ static size_t begin_all(loam_session *const *sessions, size_t count, loam_status
     return count;
 }
 
-loam_status loam_step(loam_event *out, loam_session *const *sessions, size_t count, loam_error *error)
+loam_status loam_step(loam_event *out, loam_session *const *sessions, size_t count,
+                      loam_error *error)
 {
     loam_status status = loam_struct_check(out, "out", error);
     if (!status)

@@ -21,7 +21,8 @@ loam_status loam_tokenizer_open(loam_tokenizer **out, loam_engine *engine, const
         status = loam_tokenizer_create(&tokenizer, &gguf, &engine->memory, error);
         loam_gguf_end(&gguf);
         if (!status && !tokenizer)
-            status = loam_fail(error, LOAM_FORMAT, "the file has no vocabulary (tokenizer.ggml.model)");
+            status =
+                loam_fail(error, LOAM_FORMAT, "the file has no vocabulary (tokenizer.ggml.model)");
         if (status == LOAM_FORMAT || status == LOAM_UNSUPPORTED)
             loam_error_prefix(error, source.name, strlen(source.name));
     }
@@ -69,8 +70,9 @@ loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *
             memcpy(out_tokens, list.ids, copied * sizeof *list.ids);
         *out_count = list.count;
         if (list.count > capacity)
-            status = loam_fail(error, LOAM_TOO_SMALL, "the text is %zu tokens, out_tokens holds %zu",
-                               list.count, capacity);
+            status =
+                loam_fail(error, LOAM_TOO_SMALL, "the text is %zu tokens, out_tokens holds %zu",
+                          list.count, capacity);
     }
     loam_memory_free(memory, list.ids);
     return status;
@@ -85,12 +87,12 @@ static size_t decode(char *out, size_t capacity, const struct tokenizer *tokeniz
     for (size_t i = 0; i < count; i++) {
         char first = 0;
         size_t bytes = loam_tokenizer_piece(&first, 1, tokenizer, tokens[i], show_special);
-        bool control = (loam_tokenizer_flags(tokenizer, tokens[i]) & LOAM_TOKEN_CONTROL) != 0;
-        bool drop = strip && !control && bytes && first == ' ';
+        bool drop = strip && bytes && first == ' ';
         size_t room = length < capacity ? capacity - length : 0;
-        strip = strip && (control || bytes == 0);
+        strip = strip && bytes == 0; /* only at the very beginning of the text */
         if (!drop) {
-            loam_tokenizer_piece(room ? out + length : NULL, room, tokenizer, tokens[i], show_special);
+            loam_tokenizer_piece(room ? out + length : NULL, room, tokenizer, tokens[i],
+                                 show_special);
             length += bytes;
             continue;
         }

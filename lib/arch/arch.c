@@ -143,12 +143,13 @@ loam_tensor loam_builder_matrix(struct builder *builder, const char *name, uint3
         return LOAM_NO_TENSOR;
     }
     const uint64_t *dimensions = tensor->dimensions;
-    if (dimensions[0] != width || dimensions[1] != rows || dimensions[2] != 1 || dimensions[3] != 1) {
-        builder->status =
-            loam_fail(builder->error, LOAM_FORMAT,
-                      "tensor %s: shape is %llu x %llu x %llu x %llu, expected %u x %u", full,
-                      (unsigned long long)dimensions[0], (unsigned long long)dimensions[1],
-                      (unsigned long long)dimensions[2], (unsigned long long)dimensions[3], width, rows);
+    if (dimensions[0] != width || dimensions[1] != rows || dimensions[2] != 1 ||
+        dimensions[3] != 1) {
+        builder->status = loam_fail(
+            builder->error, LOAM_FORMAT,
+            "tensor %s: shape is %llu x %llu x %llu x %llu, expected %u x %u", full,
+            (unsigned long long)dimensions[0], (unsigned long long)dimensions[1],
+            (unsigned long long)dimensions[2], (unsigned long long)dimensions[3], width, rows);
         return LOAM_NO_TENSOR;
     }
     return loam_graph_weight_at(builder->graph, full, tensor->type, width, rows, tensor->offset);

@@ -22,7 +22,8 @@ static void read_shape(struct builder *b, struct shape *s)
     s->epsilon = loam_builder_f32(b, "attention.layer_norm_rms_epsilon", NULL);
     uint32_t experts = loam_builder_u32(b, "expert_count", &(uint32_t){0});
     if (s->heads == 0 || s->heads > 65536)
-        loam_builder_refuse(b, LOAM_FORMAT, "attention.head_count", "expected 1 to 65536", s->heads);
+        loam_builder_refuse(b, LOAM_FORMAT, "attention.head_count", "expected 1 to 65536",
+                            s->heads);
     if (s->kv_heads == 0 || s->kv_heads > s->heads || s->heads % s->kv_heads != 0)
         loam_builder_refuse(b, LOAM_FORMAT, "attention.head_count_kv",
                             "expected a divisor of attention.head_count", s->kv_heads);
@@ -39,7 +40,8 @@ static void read_shape(struct builder *b, struct shape *s)
     s->key_width = loam_builder_u32(b, "attention.key_length", &even);
     s->value_width = loam_builder_u32(b, "attention.value_length", &even);
     if (s->key_width == 0 || s->key_width > 1024)
-        loam_builder_refuse(b, LOAM_FORMAT, "attention.key_length", "expected 1 to 1024", s->key_width);
+        loam_builder_refuse(b, LOAM_FORMAT, "attention.key_length", "expected 1 to 1024",
+                            s->key_width);
     if (s->value_width == 0 || s->value_width > 1024)
         loam_builder_refuse(b, LOAM_FORMAT, "attention.value_length", "expected 1 to 1024",
                             s->value_width);
@@ -131,11 +133,12 @@ static loam_tensor build(struct builder *b)
     x = loam_graph_outputs(g, x);
     x = loam_graph_rms_norm(g, x, loam_builder_matrix(b, "output_norm.weight", 0, embedding, 1),
                             s.epsilon);
-    loam_tensor head = loam_builder_optional(b, "output.weight", 0, embedding, b->description.vocabulary);
+    loam_tensor head =
+        loam_builder_optional(b, "output.weight", 0, embedding, b->description.vocabulary);
     if (head == LOAM_NO_TENSOR) /* tied */
         head = table;
-    return loam_graph_linear(g, x, head,
-                             loam_builder_optional(b, "output.bias", 0, b->description.vocabulary, 1));
+    return loam_graph_linear(
+        g, x, head, loam_builder_optional(b, "output.bias", 0, b->description.vocabulary, 1));
 }
 
 const struct family loam_family_llama = {.name = "llama", .build = build};

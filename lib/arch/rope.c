@@ -64,9 +64,10 @@ static void apply_factors(struct builder *builder, double *frequencies, uint32_t
     uint32_t count = dimensions / 2;
     if (tensor->type->id != LOAM_TYPE_F32 || tensor->dimensions[0] != count ||
         tensor->bytes != count * sizeof(float)) {
-        builder->status = loam_fail(builder->error, LOAM_FORMAT,
-                                    "tensor %s: expected F32 with %u numbers, found %s with %llu", name,
-                                    count, tensor->type->name, (unsigned long long)tensor->dimensions[0]);
+        builder->status =
+            loam_fail(builder->error, LOAM_FORMAT,
+                      "tensor %s: expected F32 with %u numbers, found %s with %llu", name, count,
+                      tensor->type->name, (unsigned long long)tensor->dimensions[0]);
         return;
     }
     builder->status = loam_source_read(builder->source, tensor->offset, factors,

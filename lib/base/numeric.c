@@ -106,14 +106,12 @@ double loam_pow(double base, double exponent)
 
 void loam_sincos(double x, double *sine, double *cosine)
 {
-    static const double sine_terms[] = {1.0 / 355687428096000, -1.0 / 1307674368000,
-                                        1.0 / 6227020800,      -1.0 / 39916800,
-                                        1.0 / 362880,          -1.0 / 5040,
-                                        1.0 / 120,             -1.0 / 6};
-    static const double cosine_terms[] = {-1.0 / 6402373705728000, 1.0 / 20922789888000,
-                                          -1.0 / 87178291200,      1.0 / 479001600,
-                                          -1.0 / 3628800,          1.0 / 40320,
-                                          -1.0 / 720,              1.0 / 24};
+    static const double sine_terms[] = {
+        1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800,
+        1.0 / 362880,          -1.0 / 5040,          1.0 / 120,        -1.0 / 6};
+    static const double cosine_terms[] = {
+        -1.0 / 6402373705728000, 1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600,
+        -1.0 / 3628800,          1.0 / 40320,          -1.0 / 720,         1.0 / 24};
     /* Quarter turns taken off, pi / 2 in three parts. */
     double n = fma(x, 0x1.45f306dc9c883p-1, round_f64) - round_f64;
     double r = fma(n, -0x1.921fb54442d18p0, x);

@@ -29,7 +29,7 @@ struct worker {
 
 struct pool {
     struct memory *memory;
-    loam_executor executor; /* parallel_for NULL: threads of our own */
+    loam_executor executor;   /* parallel_for NULL: threads of our own */
     int32_t threads, started; /* workers 1 to started - 1 have a thread */
     int32_t spin_rounds;
     int64_t process;
@@ -41,10 +41,10 @@ struct pool {
     int32_t (*stop)(void *user);
     void *stop_user;
     uint32_t tiles;
-    atomic_uint done;      /* tiles */
-    atomic_bool stopped;   /* tiles were skipped */
+    atomic_uint done;    /* tiles */
+    atomic_bool stopped; /* tiles were skipped */
 
-    atomic_uint phase;     /* number of the phase published last */
+    atomic_uint phase; /* number of the phase published last */
     atomic_bool ending;
     atomic_int parked;
     pthread_mutex_t mutex; /* for parking and waking alone */
@@ -91,7 +91,8 @@ static bool steal(struct pool *pool, uint32_t *tile)
         uint_fast64_t best = 0;
         uint32_t most = 0;
         for (int32_t i = 0; i < pool->threads; i++) {
-            uint_fast64_t range = atomic_load_explicit(&pool->workers[i].range, memory_order_acquire);
+            uint_fast64_t range =
+                atomic_load_explicit(&pool->workers[i].range, memory_order_acquire);
             uint32_t begin = (uint32_t)range, end = (uint32_t)(range >> 32);
             if (begin < end && end - begin > most) {
                 most = end - begin;

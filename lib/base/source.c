@@ -70,16 +70,17 @@ static loam_status open_descriptor(struct source *out, const loam_source *given,
     uint64_t length = (uint64_t)facts.st_size;
     if (given->offset > length || given->size > length - given->offset)
         return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                         "%s: offset %llu and size %llu reach beyond the file's %llu bytes", out->name,
-                         (unsigned long long)given->offset, (unsigned long long)given->size,
-                         (unsigned long long)length);
+                         "%s: offset %llu and size %llu reach beyond the file's %llu bytes",
+                         out->name, (unsigned long long)given->offset,
+                         (unsigned long long)given->size, (unsigned long long)length);
     out->descriptor = given->descriptor;
     out->offset = given->offset;
     out->size = given->size ? given->size : length - given->offset;
     return LOAM_OK;
 }
 
-static loam_status open_path(struct source *out, const loam_source *given, size_t length, loam_error *error)
+static loam_status open_path(struct source *out, const loam_source *given, size_t length,
+                             loam_error *error)
 {
     char path[PATH_MAX];
     struct stat facts;
@@ -112,7 +113,8 @@ loam_status loam_source_open(struct source *out, const loam_source *given, loam_
     out->kind = given->kind;
     out->descriptor = -1;
     if (given->kind < LOAM_SOURCE_PATH || given->kind > LOAM_SOURCE_CALLBACK)
-        return loam_fail(error, LOAM_INVALID_ARGUMENT, "source: kind %d is not known", (int)given->kind);
+        return loam_fail(error, LOAM_INVALID_ARGUMENT, "source: kind %d is not known",
+                         (int)given->kind);
     if (length && !given->path.data)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "source: path is NULL");
     set_name(out, given->path.data, length, fallback[given->kind]);
@@ -153,7 +155,8 @@ static loam_status read_descriptor(struct source *source, uint64_t offset, unsig
             return loam_fail(error, LOAM_IO, "%s: reading at byte %llu: %s", source->name,
                              (unsigned long long)offset, reason(errno));
         if (count == 0)
-            return loam_fail(error, LOAM_IO, "%s: became shorter while it was read, ends at byte %llu",
+            return loam_fail(error, LOAM_IO,
+                             "%s: became shorter while it was read, ends at byte %llu",
                              source->name, (unsigned long long)offset);
         out += count;
         offset += (uint64_t)count;

@@ -21,9 +21,9 @@ struct reader {
     struct memory *memory;
     unsigned char *bytes;
     uint64_t loaded, capacity, position;
-    const char *item;      /* key or tensor being read, for messages */
+    const char *item; /* key or tensor being read, for messages */
     size_t item_length;
-    struct gguf *fill;     /* second pass; NULL in the first */
+    struct gguf *fill; /* second pass; NULL in the first */
     loam_error *error;
 };
 
@@ -33,7 +33,8 @@ static loam_status fail(struct reader *reader, loam_status code, const char *rea
     if (reader->item_length)
         return loam_fail(reader->error, code, "%s: %.*s: %s (found %llu)", reader->source->name,
                          LOAM_SHOWN(reader->item_length), reader->item, reason, found);
-    return loam_fail(reader->error, code, "%s: %s (found %llu)", reader->source->name, reason, found);
+    return loam_fail(reader->error, code, "%s: %s (found %llu)", reader->source->name, reason,
+                     found);
 }
 
 /* ---- bytes ---------------------------------------------------------------- */
@@ -54,9 +55,8 @@ static loam_status load(struct reader *reader, uint64_t end)
         if (reader->item_length) /* it points into the old copy */
             reader->item = (const char *)bytes + (reader->item - (const char *)reader->bytes);
     }
-    loam_status status =
-        loam_source_read(reader->source, reader->loaded, bytes + reader->loaded,
-                         (size_t)(wanted - reader->loaded), reader->error);
+    loam_status status = loam_source_read(reader->source, reader->loaded, bytes + reader->loaded,
+                                          (size_t)(wanted - reader->loaded), reader->error);
     loam_memory_free_large(reader->memory, reader->bytes, reader->capacity);
     reader->bytes = bytes;
     reader->capacity = reader->loaded = wanted;
@@ -68,7 +68,8 @@ static loam_status take(struct reader *reader, const unsigned char **out, uint64
 {
     uint64_t rest = reader->source->size - reader->position;
     if (size > rest)
-        return fail(reader, LOAM_FORMAT, "the file ends in the middle of it, or its length is wrong", size);
+        return fail(reader, LOAM_FORMAT,
+                    "the file ends in the middle of it, or its length is wrong", size);
     if (reader->position + size > reader->loaded) {
         loam_status status = load(reader, reader->position + size);
         if (status)
@@ -89,7 +90,7 @@ static uint64_t little_endian(const unsigned char *bytes, size_t size)
 
 static loam_status take_integer(struct reader *reader, uint64_t *out, size_t size)
 {
-    const unsigned char *bytes;
+    const unsigned char *bytes = NULL;
     loam_status status = take(reader, &bytes, size);
     *out = status ? 0 : little_endian(bytes, size);
     return status;
@@ -112,8 +113,9 @@ static const uint8_t value_sizes[GGUF_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8,
 
 const char *loam_gguf_type_name(uint32_t type)
 {
-    static const char *const names[GGUF_TYPES] = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
-                                                  "bool", "string", "array", "u64", "i64", "f64"};
+    static const char *const names[GGUF_TYPES] = {"u8",  "i8",  "u16",  "i16",    "u32",
+                                                  "i32", "f32", "bool", "string", "array",
+                                                  "u64", "i64", "f64"};
     return type < GGUF_TYPES ? names[type] : "unknown";
 }
 
@@ -183,7 +185,8 @@ static loam_status read_entry(struct reader *reader, struct gguf_entry *entry)
     if (entry->key.length == 0 || entry->key.length > MAX_KEY)
         return fail(reader, LOAM_FORMAT, "a key has 1 to 65535 bytes", entry->key.length);
     if (!loam_utf8_valid(entry->key.data, entry->key.length))
-        return fail(reader, LOAM_FORMAT, "a key is not valid UTF-8; it ends before byte", reader->position);
+        return fail(reader, LOAM_FORMAT, "a key is not valid UTF-8; it ends before byte",
+                    reader->position);
     reader->item = entry->key.data;
     reader->item_length = entry->key.length;
     return read_value(reader, entry);
@@ -199,14 +202,16 @@ static loam_status check_dimensions(struct reader *reader, struct gguf_tensor *t
         if (dimension == 0 || dimension > INT64_MAX)
             return fail(reader, LOAM_FORMAT, "a dimension is at least 1 and below 2^63", dimension);
         if (!loam_multiply(&elements, elements, dimension) || elements > INT64_MAX)
-            return fail(reader, LOAM_FORMAT, "the product of the dimensions is beyond 2^63", dimension);
+            return fail(reader, LOAM_FORMAT, "the product of the dimensions is beyond 2^63",
+                        dimension);
     }
     uint32_t block = tensor->type->block_elements;
     if (tensor->dimensions[0] % block != 0)
-        return loam_fail(reader->error, LOAM_FORMAT,
-                         "%s: %.*s: rows of %llu numbers are no multiple of the %u of a block of %s",
-                         reader->source->name, LOAM_SHOWN(reader->item_length), reader->item,
-                         (unsigned long long)tensor->dimensions[0], block, tensor->type->name);
+        return loam_fail(
+            reader->error, LOAM_FORMAT,
+            "%s: %.*s: rows of %llu numbers are no multiple of the %u of a block of %s",
+            reader->source->name, LOAM_SHOWN(reader->item_length), reader->item,
+            (unsigned long long)tensor->dimensions[0], block, tensor->type->name);
     if (!loam_multiply(&tensor->bytes, elements / block, tensor->type->block_bytes))
         return fail(reader, LOAM_FORMAT, "the tensor is larger than any file", elements);
     return LOAM_OK;
@@ -297,7 +302,8 @@ static loam_status build_table(struct reader *reader, struct gguf *gguf, bool te
         if (slot == UINT64_MAX)
             return fail(reader, LOAM_FORMAT, "too many names are alike to the hash function", i);
         if (table[slot])
-            return fail(reader, LOAM_FORMAT, "the name stands in the file twice; second at index", i);
+            return fail(reader, LOAM_FORMAT, "the name stands in the file twice; second at index",
+                        i);
         table[slot] = (uint32_t)i + 1;
     }
     return LOAM_OK;
@@ -345,13 +351,13 @@ static loam_status read_preamble(struct reader *reader, struct gguf *gguf)
     const unsigned char *magic;
     uint64_t version;
     if (reader->source->size < 24)
-        return fail(reader, LOAM_FORMAT, "too short for a GGUF file, even its magic and counts; bytes",
+        return fail(reader, LOAM_FORMAT,
+                    "too short for a GGUF file, even its magic and counts; bytes",
                     reader->source->size);
     loam_status status = take(reader, &magic, 4);
     if (!status && memcmp(magic, "GGUF", 4) != 0)
-        return loam_fail(reader->error, LOAM_FORMAT,
-                         "%s: wrong magic, expected GGUF: this is %s", reader->source->name,
-                         guess(reader->bytes, reader->loaded));
+        return loam_fail(reader->error, LOAM_FORMAT, "%s: wrong magic, expected GGUF: this is %s",
+                         reader->source->name, guess(reader->bytes, reader->loaded));
     if (!status)
         status = take_integer(reader, &version, 4);
     if (status)
@@ -359,7 +365,8 @@ static loam_status read_preamble(struct reader *reader, struct gguf *gguf)
     if (version != 2 && version != 3) {
         if (version == 0x02000000 || version == 0x03000000)
             return loam_fail(reader->error, LOAM_UNSUPPORTED,
-                             "%s: a big-endian GGUF file; convert it to little-endian", reader->source->name);
+                             "%s: a big-endian GGUF file; convert it to little-endian",
+                             reader->source->name);
         return fail(reader, LOAM_UNSUPPORTED, "GGUF version is not 2 or 3", version);
     }
     gguf->version = (uint32_t)version;
@@ -371,7 +378,8 @@ static loam_status read_preamble(struct reader *reader, struct gguf *gguf)
     /* The least that each takes in the file. */
     uint64_t rest = reader->source->size - reader->position;
     if (gguf->tensor_count > rest / 33 || gguf->tensor_count >= UINT32_MAX)
-        return fail(reader, LOAM_FORMAT, "more tensors than the file has room for", gguf->tensor_count);
+        return fail(reader, LOAM_FORMAT, "more tensors than the file has room for",
+                    gguf->tensor_count);
     if (gguf->entry_count > rest / 14 || gguf->entry_count >= UINT32_MAX)
         return fail(reader, LOAM_FORMAT, "more keys than the file has room for", gguf->entry_count);
     return LOAM_OK;
@@ -401,15 +409,17 @@ static loam_status pass(struct reader *reader, struct gguf *gguf, struct gguf_en
 }
 
 /* Makes offsets absolute and checks them against the file. */
-static loam_status place_tensors(struct reader *reader, struct gguf *gguf, struct gguf_tensor *tensors)
+static loam_status place_tensors(struct reader *reader, struct gguf *gguf,
+                                 struct gguf_tensor *tensors)
 {
     uint64_t sum = 0, begin = reader->position;
     uint32_t alignment = DEFAULT_ALIGNMENT;
     loam_status status =
         loam_gguf_get_u32(&alignment, gguf, "general.alignment", &alignment, reader->error);
     if (!status && (alignment < 8 || (alignment & (alignment - 1)) != 0))
-        status = loam_fail(reader->error, LOAM_FORMAT,
-                           "general.alignment: found %u, expected a power of two from 8 up", alignment);
+        status =
+            loam_fail(reader->error, LOAM_FORMAT,
+                      "general.alignment: found %u, expected a power of two from 8 up", alignment);
     if (status) {
         loam_error_prefix(reader->error, reader->source->name, strlen(reader->source->name));
         return status;
@@ -426,11 +436,13 @@ static loam_status place_tensors(struct reader *reader, struct gguf *gguf, struc
                         tensor->offset);
         if (!loam_sum(&tensor->offset, tensor->offset, begin) ||
             !loam_sum(&end, tensor->offset, tensor->bytes) || end > reader->source->size)
-            return fail(reader, LOAM_FORMAT, "the data reach beyond the end of the file, which may be "
-                                             "cut short; bytes needed",
+            return fail(reader, LOAM_FORMAT,
+                        "the data reach beyond the end of the file, which may be "
+                        "cut short; bytes needed",
                         tensor->bytes);
         if (!loam_sum(&sum, sum, tensor->bytes) || sum > reader->source->size)
-            return fail(reader, LOAM_FORMAT, "tensors overlap: together they are larger than the file", sum);
+            return fail(reader, LOAM_FORMAT,
+                        "tensors overlap: together they are larger than the file", sum);
     }
     return LOAM_OK;
 }

@@ -12,7 +12,8 @@ static loam_status wrong_type(const struct gguf_entry *entry, const char *key, c
                               loam_error *error)
 {
     return loam_fail(error, LOAM_FORMAT, "%s: is %s%s, expected %s", key,
-                     entry->is_array ? "an array of " : "", loam_gguf_type_name(entry->type), expected);
+                     entry->is_array ? "an array of " : "", loam_gguf_type_name(entry->type),
+                     expected);
 }
 
 static uint64_t raw(const struct gguf_entry *entry, uint64_t i, size_t size)

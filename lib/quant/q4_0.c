@@ -40,6 +40,7 @@ void loam_quantize_q4_0(void *blocks, const float *x, size_t n)
         float d = extreme / -8, inverse = most >= 0x1p-100f ? 1 / d : 0;
         block[i].d = loam_half_from_float(d);
         for (size_t j = 0; j < 16; j++)
-            block[i].qs[j] = (uint8_t)(nibble(values[j], inverse) | nibble(values[j + 16], inverse) << 4);
+            block[i].qs[j] =
+                (uint8_t)(nibble(values[j], inverse) | nibble(values[j + 16], inverse) << 4);
     }
 }

@@ -144,7 +144,8 @@ static loam_tensor add_weight(loam_graph *graph, const struct weight *given)
         return REFUSE(graph, LOAM_INVALID_ARGUMENT,
                       "weight %s: %u rows of %u numbers are not possible in type %s", weight.name,
                       weight.rows, weight.width, type->name);
-    weight.bytes = (uint64_t)weight.rows * (weight.width / type->block_elements) * type->block_bytes;
+    weight.bytes =
+        (uint64_t)weight.rows * (weight.width / type->block_elements) * type->block_bytes;
     weight.name = loam_arena_text(&graph->arena, weight.name, strlen(weight.name));
     if (!weight.name ||
         !loam_memory_grow(graph->memory, (void **)&graph->weights, &graph->weight_capacity,
@@ -169,20 +170,21 @@ loam_tensor loam_graph_weight(loam_graph *graph, const char *name, uint32_t type
         return REFUSE(graph, LOAM_INVALID_ARGUMENT, "weight: %s is NULL", name ? "data" : "name");
     if (!known)
         return REFUSE(graph, LOAM_UNSUPPORTED, "weight %s: type %u is not known", name, type);
-    return add_weight(graph, &(struct weight){
-                                 .name = name, .type = known, .width = width, .rows = rows, .data = data});
+    return add_weight(
+        graph,
+        &(struct weight){.name = name, .type = known, .width = width, .rows = rows, .data = data});
 }
 
-loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name, const struct weight_type *type,
-                                 uint32_t width, uint32_t rows, uint64_t file_offset)
+loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name,
+                                 const struct weight_type *type, uint32_t width, uint32_t rows,
+                                 uint64_t file_offset)
 {
     if (!building(graph))
         return LOAM_NO_TENSOR;
-    return add_weight(graph, &(struct weight){.name = name,
-                                              .type = type,
-                                              .width = width,
-                                              .rows = rows,
-                                              .file_offset = file_offset});
+    return add_weight(
+        graph,
+        &(struct weight){
+            .name = name, .type = type, .width = width, .rows = rows, .file_offset = file_offset});
 }
 
 /* ---- operations ----------------------------------------------------------- */
@@ -191,7 +193,8 @@ loam_tensor loam_graph_embed(loam_graph *graph, loam_tensor weight)
 {
     if (!building(graph))
         return LOAM_NO_TENSOR;
-    uint32_t width = weight >= 0 && (size_t)weight < graph->node_count ? graph->nodes[weight].width : 0;
+    uint32_t width =
+        weight >= 0 && (size_t)weight < graph->node_count ? graph->nodes[weight].width : 0;
     const struct weight *table = weight_of(graph, weight, width, 0, "embed");
     if (!table)
         return LOAM_NO_TENSOR;
@@ -202,7 +205,8 @@ loam_tensor loam_graph_embed(loam_graph *graph, loam_tensor weight)
     return add(graph, &node);
 }
 
-loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight, loam_tensor bias)
+loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                              loam_tensor bias)
 {
     if (!building(graph))
         return LOAM_NO_TENSOR;
@@ -248,8 +252,8 @@ loam_tensor loam_graph_rope(loam_graph *graph, loam_tensor x, const loam_rope_op
         rope.dimensions > rope.head_width || rope.dimensions % 2 != 0 || rope.dimensions == 0 ||
         !rope.frequencies || rope.pairing < LOAM_ROPE_ADJACENT || rope.pairing > LOAM_ROPE_HALVES)
         return REFUSE(graph, LOAM_INVALID_ARGUMENT,
-                      "rope: %u dimensions of heads of %u do not fit a width of %u", rope.dimensions,
-                      rope.head_width, rows->width);
+                      "rope: %u dimensions of heads of %u do not fit a width of %u",
+                      rope.dimensions, rope.head_width, rows->width);
     double *frequencies = loam_arena_get(&graph->arena, rope.dimensions / 2, sizeof(double));
     if (!frequencies)
         return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
@@ -307,9 +311,10 @@ static loam_tensor elementwise(loam_graph *graph, enum operation operation, loam
     if (!right)
         return LOAM_NO_TENSOR;
     if (left->width != right->width || left->outputs_only != right->outputs_only)
-        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "%s: widths are %u and %u%s", what, left->width,
-                      right->width,
-                      left->outputs_only == right->outputs_only ? "" : ", and only one is of output rows");
+        return REFUSE(
+            graph, LOAM_INVALID_ARGUMENT, "%s: widths are %u and %u%s", what, left->width,
+            right->width,
+            left->outputs_only == right->outputs_only ? "" : ", and only one is of output rows");
     struct node node = node_of(operation, a, b, LOAM_NO_TENSOR);
     node.width = left->width;
     node.outputs_only = left->outputs_only;

@@ -49,8 +49,7 @@ static loam_status plan(loam_graph *graph, loam_tensor result, const loam_compil
             continue;
         loam_tensor matrix = graph->nodes[i].operation == OP_EMBED ? graph->nodes[i].inputs[0]
                                                                    : graph->nodes[i].inputs[1];
-        bool has_weight =
-            matrix != LOAM_NO_TENSOR && graph->nodes[matrix].operation == OP_WEIGHT;
+        bool has_weight = matrix != LOAM_NO_TENSOR && graph->nodes[matrix].operation == OP_WEIGHT;
         const struct weight *weight = has_weight ? loam_graph_weight_of(graph, matrix) : NULL;
         return loam_fail(error, LOAM_UNSUPPORTED, "%s%s%s%s: %s", weight ? weight->name : "graph",
                          weight ? " (" : "", weight ? weight->type->name : "", weight ? ")" : "",
@@ -120,8 +119,8 @@ static loam_status check_sequences(const loam_graph *graph, const loam_step_desc
             sequence->row_count > step->rows - next_row ||
             sequence->row_count > UINT32_MAX - sequence->position)
             return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                             "step: sequence %u does not begin at row %u, or its rows do not fit", i,
-                             next_row);
+                             "step: sequence %u does not begin at row %u, or its rows do not fit",
+                             i, next_row);
         next_row += sequence->row_count;
         uint64_t end = (uint64_t)sequence->position + sequence->row_count;
         if (graph->attention_count &&
@@ -155,8 +154,8 @@ static loam_status check_step(const loam_graph *graph, const loam_step_descripto
     for (uint32_t row = 0; graph->token_limit && row < step->rows; row++)
         if (step->tokens[row] < 0 || (uint32_t)step->tokens[row] >= graph->token_limit)
             return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                             "step: tokens[%u] is %d, expected 0 to %u", row, (int)step->tokens[row],
-                             graph->token_limit - 1);
+                             "step: tokens[%u] is %d, expected 0 to %u", row,
+                             (int)step->tokens[row], graph->token_limit - 1);
     uint32_t outputs = 0;
     for (uint32_t row = 0; row < step->rows; row++)
         outputs += !step->output_rows || step->output_rows[row];
@@ -166,7 +165,8 @@ static loam_status check_step(const loam_graph *graph, const loam_step_descripto
     return check_sequences(graph, step, error);
 }
 
-loam_status loam_graph_execute(loam_graph *graph, const loam_step_descriptor *step, loam_error *error)
+loam_status loam_graph_execute(loam_graph *graph, const loam_step_descriptor *step,
+                               loam_error *error)
 {
     return graph->engine->backend->functions->run(graph->segment, step, error);
 }

@@ -43,7 +43,8 @@ static float float_at(const unsigned char *base, size_t i)
     return value;
 }
 
-static float score_q8_0(const struct query *query, const unsigned char *keys, size_t width, size_t p)
+static float score_q8_0(const struct query *query, const unsigned char *keys, size_t width,
+                        size_t p)
 {
     const int8_t *k = (const int8_t *)keys;
     float acc = 0;
@@ -58,7 +59,8 @@ static float score_q8_0(const struct query *query, const unsigned char *keys, si
     return acc;
 }
 
-static float score(int32_t type, const struct query *query, const unsigned char *keys, size_t width, size_t p)
+static float score(int32_t type, const struct query *query, const unsigned char *keys, size_t width,
+                   size_t p)
 {
     if (type == LOAM_KV_Q8_0)
         return score_q8_0(query, keys, width, p);
@@ -71,7 +73,8 @@ static float score(int32_t type, const struct query *query, const unsigned char 
 }
 
 /* o = fma(e, v[p], o) over the value's dimensions. */
-static void add_value(int32_t type, const unsigned char *values, size_t width, size_t p, float e, float *o)
+static void add_value(int32_t type, const unsigned char *values, size_t width, size_t p, float e,
+                      float *o)
 {
     size_t groups = (width + GROUP - 1) / GROUP;
     for (size_t i = 0; i < width; i++) {
@@ -94,7 +97,8 @@ struct partial {
 
 /* Positions [begin, end) of one page, begin < end. */
 static void attend_page(struct partial *out, const struct attention_tile *tile,
-                        const struct query *query, const unsigned char *page, size_t begin, size_t end)
+                        const struct query *query, const unsigned char *page, size_t begin,
+                        size_t end)
 {
     const struct kv_layout *layout = tile->layout;
     const unsigned char *keys = page + layout->key_offset + tile->kv_head * layout->key_bytes;
@@ -123,7 +127,8 @@ static void merge(struct partial *all, const struct partial *page, size_t width)
         all->o[i] = fmaf(page->o[i], b, all->o[i] * a);
 }
 
-static void attend(const struct attention_tile *tile, const struct query *query, size_t position, float *out)
+static void attend(const struct attention_tile *tile, const struct query *query, size_t position,
+                   float *out)
 {
     struct partial all, page;
     size_t width = tile->layout->value_width;

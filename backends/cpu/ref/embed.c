@@ -3,11 +3,13 @@
 #include "cpu/ref/ref.h"
 #include "quant/codecs.h"
 
-static void embed(const struct embed_tile *tile, void (*widen)(float *out, const void *blocks, size_t n))
+static void embed(const struct embed_tile *tile,
+                  void (*widen)(float *out, const void *blocks, size_t n))
 {
     for (size_t row = tile->first_row; row < tile->first_row + tile->row_count; row++)
         widen(tile->out + row * tile->width,
-              (const char *)tile->weights + (size_t)tile->tokens[row] * tile->row_bytes, tile->width);
+              (const char *)tile->weights + (size_t)tile->tokens[row] * tile->row_bytes,
+              tile->width);
 }
 
 void loam_ref_embed_f32(const struct embed_tile *tile)

@@ -60,7 +60,8 @@ static bool store_q8_0(const struct place *place, const float *x, size_t width)
             int8_t kept = half ? q[i] : 0;
             place->base[(g * GROUP + i) * place->stride + place->offset] = (unsigned char)kept;
         }
-        memcpy(place->base + place->scales + 2 * (g * place->scale_stride + place->scale_offset), &half, 2);
+        memcpy(place->base + place->scales + 2 * (g * place->scale_stride + place->scale_offset),
+               &half, 2);
     }
     return good;
 }

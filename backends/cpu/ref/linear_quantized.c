@@ -38,7 +38,8 @@ static void put(const struct linear_tile *tile, size_t row, size_t output, float
 void loam_ref_linear_q8_0(const struct linear_tile *tile)
 {
     size_t blocks = tile->width / BLOCK;
-    for (size_t output = tile->first_output; output < tile->first_output + tile->output_count; output++) {
+    for (size_t output = tile->first_output; output < tile->first_output + tile->output_count;
+         output++) {
         const struct block_q8_0 *weights =
             (const void *)((const char *)tile->weights + output * tile->row_bytes);
         for (size_t row = 0; row < tile->rows; row++) {
@@ -56,7 +57,8 @@ void loam_ref_linear_q8_0(const struct linear_tile *tile)
 void loam_ref_linear_q4_0(const struct linear_tile *tile)
 {
     size_t blocks = tile->width / BLOCK;
-    for (size_t output = tile->first_output; output < tile->first_output + tile->output_count; output++) {
+    for (size_t output = tile->first_output; output < tile->first_output + tile->output_count;
+         output++) {
         const struct block_q4_0 *weights =
             (const void *)((const char *)tile->weights + output * tile->row_bytes);
         for (size_t row = 0; row < tile->rows; row++) {

@@ -5,7 +5,8 @@
 #include <loam/graph.h>
 #include <math.h>
 
-static void rotate_head(const struct rope_tile *tile, const float *x, float *out, const float *cosines)
+static void rotate_head(const struct rope_tile *tile, const float *x, float *out,
+                        const float *cosines)
 {
     size_t pairs = tile->dimensions / 2;
     const float *sines = cosines + pairs;
@@ -26,6 +27,7 @@ void loam_ref_rope(const struct rope_tile *tile)
     for (size_t row = tile->first_row; row < tile->first_row + tile->row_count; row++)
         for (size_t head = 0; head < tile->heads; head++) {
             size_t at = row * width + head * tile->head_width;
-            rotate_head(tile, tile->x + at, tile->out + at, tile->rotation + row * tile->dimensions);
+            rotate_head(tile, tile->x + at, tile->out + at,
+                        tile->rotation + row * tile->dimensions);
         }
 }
