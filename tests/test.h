@@ -50,9 +50,12 @@ static const char *test_skip_reason;
 /* Ends the test function at the first failure of what later checks need. */
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
-        CHECK(condition);                                                                          \
-        if (!(condition))                                                                          \
+        int test_holds = (condition) ? 1 : 0;                                                      \
+        if (!test_holds) {                                                                         \
+            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition);                               \
+            test_failed_here++;                                                                    \
             return;                                                                                \
+        }                                                                                          \
     } while (0)
 
 #define SKIP(reason)                                                                               \
