@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole of it: open a model, give it text, stream what follows.
+ *
+ *     generate MODEL.gguf "Once upon a time" */
+#include <loam/loam.h>
+
+#include <stdio.h>
+
+static int failed(const loam_error *error)
+{
+    fprintf(stderr, "generate: %s\n", error->message);
+    return 1;
+}
+
+int main(int count, char **arguments)
+{
+    loam_error error = {.struct_size = sizeof error};
+    loam_event event = {.struct_size = sizeof event};
+    loam_generation_options options = {.struct_size = sizeof options, .max_tokens = 64};
+    loam_engine *engine = NULL;
+    loam_model *model = NULL;
+    loam_session *session = NULL;
+    int code = 0;
+    if (count != 3) {
+        fprintf(stderr, "usage: generate MODEL.gguf TEXT\n");
+        return 2;
+    }
+    /* Engine: threads and memory. Model: weights. Session: one text. */
+    if (loam_engine_create(&engine, NULL, &error) ||
+        loam_model_open(&model, engine, arguments[1], LOAM_NUL_TERMINATED, NULL, &error) ||
+        loam_session_create(&session, model, NULL, &error) ||
+        loam_session_configure(session, &options, &error) ||
+        loam_session_prompt(session, arguments[2], LOAM_NUL_TERMINATED, &error))
+        code = failed(&error);
+    /* Each call does a piece of work and says what came of it. */
+    while (code == 0 && event.type != LOAM_EVENT_STOP) {
+        if (loam_session_next(session, &event, &error))
+            code = failed(&error);
+        else
+            fwrite(event.text, 1, event.text_length, stdout);
+        fflush(stdout);
+    }
+    putchar('\n');
+    loam_session_release(session);
+    loam_model_release(model);
+    loam_engine_release(engine);
+    return code;
+}
