@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* What both have open. */
 struct work {
@@ -80,9 +80,23 @@ static int write_logits(struct work *work, FILE *out, const char *name)
     return EXIT_OK;
 }
 
+/* A pipe or device: nothing to keep whole, and nothing to rename over. */
+static int write_device(struct work *work, const char *name)
+{
+    FILE *out = fopen(name, "wb");
+    int code =
+        out ? write_logits(work, out, name) : fail("%s: cannot write: %s", name, strerror(errno));
+    if (out && fclose(out) != 0 && !code)
+        code = fail("%s: cannot write: %s", name, strerror(errno));
+    return code;
+}
+
 /* Into a file beside the final name, which it gets only when complete. */
 static int write_file(struct work *work, const char *name)
 {
+    struct stat facts;
+    if (stat(name, &facts) == 0 && !S_ISREG(facts.st_mode))
+        return write_device(work, name);
     size_t length = strlen(name);
     char *partial = malloc(length + 6);
     if (!partial)

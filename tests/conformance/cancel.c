@@ -142,7 +142,7 @@ static void a_load_can_be_cancelled(void)
     loam_engine *engine = test_engine(1);
     loam_model *model = NULL;
     loam_model_options options = {.struct_size = sizeof options};
-    loam_engine_info before = {sizeof before}, after = {.struct_size = sizeof after};
+    loam_engine_info before = {.struct_size = sizeof before}, after = {.struct_size = sizeof after};
     options.progress = cancel_at_half;
     CHECK_OK(loam_engine_get_info(&before, engine, &test_error));
     CHECK_EQUAL(loam_model_open(&model, engine, path, LOAM_NUL_TERMINATED, &options, &test_error),
