@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the one-file examples: examples.py GENERATE TOKENS TWO_SESSIONS CUSTOM_GRAPH. Prints TAP."""
+import os
+import subprocess
+import sys
+
+MODEL = os.path.join(os.environ.get("LOAM_DATA", ""), "models", "stories260K.gguf")
+failed = 0
+
+
+def check(number, name, arguments, words, needs_model=True):
+    global failed
+    if needs_model and not os.path.exists(MODEL):
+        print("ok %d - %s # SKIP no reference data: models/stories260K.gguf" % (number, name))
+        return
+    result = subprocess.run(arguments, capture_output=True, timeout=120)
+    good = result.returncode == 0 and all(word in result.stdout for word in words)
+    if not good:
+        print("# exit %d, %r %r" % (result.returncode, result.stdout[-200:], result.stderr[-200:]))
+    failed += not good
+    print("%s %d - %s" % ("ok" if good else "not ok", number, name))
+
+
+generate, tokens, two_sessions, custom_graph = sys.argv[1:]
+check(1, "generate", [generate, MODEL, "Once upon a time"], [b", there was a little girl named Lily."])
+check(2, "tokens", [tokens, MODEL, "Once upon a time"], [b"back: Once upon a time\n"])
+check(3, "two_sessions", [two_sessions, MODEL, "Once upon a time", "Tom was sad because"], [b"0: ", b"1: "])
+check(4, "custom_graph", [custom_graph], [b"1 2 -> 8.5084"], needs_model=False)
+print("1..4")
+sys.exit(1 if failed else 0)

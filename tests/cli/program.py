@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The loam program as a person uses it, right and wrong.
+
+    program.py LOAM_PROGRAM
+
+Prints TAP. The model is models/stories260K.gguf of the reference data."""
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = sys.argv[1]
+DATA = os.environ.get("LOAM_DATA", "")
+MODEL = os.path.join(DATA, "models", "stories260K.gguf")
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def loam(*arguments, text=None, **more):
+    return subprocess.run([PROGRAM, *arguments], input=text, capture_output=True, timeout=60, **more)
+
+
+def expect_error(result, code, *words):
+    """One line on stderr that begins with "loam: " and names the words."""
+    message = result.stderr.decode()
+    assert result.returncode == code, (result.returncode, message)
+    assert message.startswith("loam: ") and message.count("\n") == 1, message
+    for word in words:
+        assert word in message, (word, message)
+
+
+@test
+def no_command_and_unknown_command():
+    assert loam().returncode == 2
+    expect_error(loam("frobnicate"), 2, "frobnicate")
+    assert b"usage" in loam("--help").stdout
+    assert b"loam 0." in loam("--version").stdout
+
+
+@test
+def every_command_has_help():
+    for command in ("run", "info", "tokens", "logits", "nll", "bench"):
+        result = loam(command, "--help")
+        assert result.returncode == 0 and b"usage" in result.stdout, command
+
+
+@test
+def wrong_options():
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--sharp"), 2, "--sharp")
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "-n", "many"), 2, "many", "integer")
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--temp", "-1"), 2, "--temp")
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--temp", "nan"), 2, "--temp")
+    expect_error(loam("run", "-m", MODEL, "-p"), 2, "missing")
+    expect_error(loam("run", "-m", MODEL), 2, "-p")
+    expect_error(loam("run", "-p", "a"), 2, "-m")
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--cpu", "abacus"), 2, "abacus")
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--kv", "f64"), 2, "f64")
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--memory-limit", "9Q"), 2, "9Q")
+
+
+@test
+def wrong_files():
+    expect_error(loam("run", "-m", "/no/such/file.gguf", "-p", "a"), 1, "/no/such/file.gguf", "no such file")
+    expect_error(loam("run", "-m", "/", "-p", "a"), 1, "directory")
+    expect_error(loam("info", __file__), 1, "magic")
+    with tempfile.TemporaryDirectory() as folder:
+        fifo = os.path.join(folder, "fifo")
+        os.mkfifo(fifo)
+        expect_error(loam("info", fifo), 1, "not a regular file")
+
+
+def needs_model(function):
+    def run():
+        if not os.path.exists(MODEL):
+            return "no reference data: models/stories260K.gguf"
+        return function()
+    run.__name__ = function.__name__
+    return test(run)
+
+
+@needs_model
+def text_from_option_file_and_pipe_is_the_same():
+    a = loam("run", "-m", MODEL, "-p", "Once upon", "-n", "12")
+    b = loam("run", "-m", MODEL, "-p", "-", "-n", "12", text=b"Once upon")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"Once upon")
+        file.flush()
+        c = loam("run", "-m", MODEL, "-f", file.name, "-n", "12")
+    assert a.stdout == b.stdout == c.stdout and len(a.stdout) > 10
+    assert a.stderr == b"", "silent when piped"
+
+
+@needs_model
+def json_is_whole():
+    result = loam("run", "-m", MODEL, "-p", "Once upon", "-n", "12", "--json", "--logprobs", "1")
+    out = json.loads(result.stdout)
+    assert out["stop"] == "length" and len(out["ids"]) == 12 == len(out["logprobs"])
+    assert out["prompt_tokens"] == 3 and out["timings"]["generated_tokens"] == 12
+    assert out["text"].encode() + b"\n" == loam("run", "-m", MODEL, "-p", "Once upon", "-n", "12").stdout
+    ids = loam("run", "-m", MODEL, "-p", "Once upon", "-n", "12", "--ids").stdout.split()
+    assert [int(i) for i in ids] == out["ids"]
+
+
+@needs_model
+def a_seed_decides():
+    def draw(seed):
+        return loam("run", "-m", MODEL, "-p", "Once", "-n", "20", "--temp", "1", "--seed", str(seed)).stdout
+    assert draw(1) == draw(1) and draw(1) != draw(2)
+
+
+@needs_model
+def stop_strings_are_not_shown():
+    out = json.loads(loam("run", "-m", MODEL, "-p", "Once upon a time", "-n", "60", "--stop", "Lily", "--json").stdout)
+    assert out["stop"] == "string" and "Lily" not in out["text"] and out["text"].endswith("named "), out
+
+
+@needs_model
+def empty_prompt_begins_a_text():
+    result = loam("run", "-m", MODEL, "-p", "", "-n", "5")
+    assert result.returncode == 0 and result.stdout.startswith(b"Once"), result
+
+
+@needs_model
+def a_long_prompt_is_refused_not_cut():
+    expect_error(loam("run", "-m", MODEL, "-p", "a" * 5000, "-n", "1"), 1, "512")
+    expect_error(loam("run", "-m", MODEL, "-p", "Once upon a time", "--ctx", "2"), 1, "context")
+
+
+@needs_model
+def a_full_context_is_said():
+    out = json.loads(loam("run", "-m", MODEL, "-p", "Once", "-n", "0", "--ctx", "20", "--ignore-eos", "--json").stdout)
+    assert out["stop"] == "context" and len(out["ids"]) == 18, out
+
+
+@needs_model
+def a_full_disk_is_an_error():
+    if not os.path.exists("/dev/full"):
+        return "no /dev/full"
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([PROGRAM, "run", "-m", MODEL, "-p", "a", "-n", "3"], stdout=full,
+                                stderr=subprocess.PIPE, timeout=60)
+    assert result.returncode == 1 and b"No space" in result.stderr
+
+
+@needs_model
+def a_closed_pipe_ends_quietly():
+    program = subprocess.Popen([PROGRAM, "run", "-m", MODEL, "-p", "Once", "-n", "400", "--ignore-eos"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    program.stdout.read(1)
+    program.stdout.close()
+    assert program.stderr.read() == b""
+    assert program.wait(60) == 1
+
+
+@needs_model
+def interrupt_ends_with_what_there_is():
+    program = subprocess.Popen([PROGRAM, "run", "-m", MODEL, "-p", "Once", "-n", "480", "--ignore-eos", "--json"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.15)
+    program.send_signal(signal.SIGINT)
+    out, errors = program.communicate(timeout=60)
+    result = json.loads(out)
+    assert result["stop"] in ("cancelled", "length"), result["stop"]
+    assert program.returncode == (130 if result["stop"] == "cancelled" else 0)
+    assert errors == b""
+
+
+@needs_model
+def memory_limit_is_kept():
+    expect_error(loam("run", "-m", MODEL, "-p", "a", "--memory-limit", "500K"), 1, "limit")
+
+
+@needs_model
+def info_and_tokens():
+    info = json.loads(loam("info", MODEL, "--json").stdout)
+    assert info["metadata"]["general.architecture"] == "llama"
+    assert info["memory"]["total_bytes"] > info["memory"]["weight_bytes"] > 1000000
+    assert b"stories" in loam("info", MODEL).stdout or b"llama" in loam("info", MODEL).stdout
+    assert loam("tokens", "-m", MODEL, text=b"Once upon").stdout == b"1 403 407\n"
+    assert loam("tokens", "-m", MODEL, "--no-bos", text=b"Once upon").stdout == b"403 407\n"
+    assert loam("tokens", "-m", MODEL, "--no-bos", "--parse-special", text=b"<s>").stdout.split()[0] == b"1"
+    assert json.loads(loam("tokens", "-m", MODEL, "--json", text=b"Once upon").stdout) == [1, 403, 407]
+
+
+@needs_model
+def logits_in_any_pieces():
+    ids = os.path.join(DATA, "models", "logits0.tokens.i32")
+    expected = open(os.path.join(DATA, "models", "logits0.f32"), "rb").read()
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = []
+        for pieces in ("1", "7", "256"):
+            out = os.path.join(folder, pieces)
+            assert loam("logits", "-m", MODEL, "--tokens", ids, "--out", out, "--pieces", pieces).returncode == 0
+            outputs.append(open(out, "rb").read())
+        assert sorted(os.listdir(folder)) == ["1", "256", "7"], "no partial files"
+        wrong = os.path.join(folder, "missing", "out")
+        expect_error(loam("logits", "-m", MODEL, "--tokens", ids, "--out", wrong), 1, wrong)
+    assert outputs[0] == outputs[1] == outputs[2]
+    values = struct.unpack("<%df" % (len(expected) // 4), expected)
+    found = struct.unpack("<%df" % (len(expected) // 4), outputs[0])
+    assert max(abs(a - b) for a, b in zip(values, found)) < 1e-4
+
+
+@needs_model
+def likelihood():
+    ids = os.path.join(DATA, "models", "nll.tokens.i32")
+    out = json.loads(loam("nll", "-m", MODEL, "--tokens", ids, "--json").stdout)
+    assert out["tokens"] == 499 and abs(out["nll"] - 1.3305146887339008) < 1e-5, out
+    expect_error(loam("nll", "-m", MODEL), 2, "--tokens")
+
+
+@needs_model
+def bench_prints_json():
+    out = json.loads(loam("bench", "-m", MODEL, "-p", "16", "-n", "4", "-r", "1", "--json").stdout)
+    assert out["prompt_tps"] > 0 and out["decode_tps"] > 0 and out["weight_bytes_per_token"] > 0
+
+
+def main():
+    failed = 0
+    for number, function in enumerate(tests, 1):
+        try:
+            skipped = function()
+            print("ok %d - %s%s" % (number, function.__name__, " # SKIP " + skipped if skipped else ""))
+        except Exception as error:
+            failed += 1
+            print("# %s: %s" % (type(error).__name__, str(error)[:400].replace("\n", " ")))
+            print("not ok %d - %s" % (number, function.__name__))
+        sys.stdout.flush()
+    print("1..%d" % len(tests))
+    sys.exit(1 if failed else 0)
+
+
+main()
