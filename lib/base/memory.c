@@ -166,7 +166,7 @@ void *loam_arena_get(struct arena *arena, uint64_t count, size_t size)
     if (!loam_multiply(&bytes, count, size) || bytes > SIZE_MAX / 4)
         return NULL;
     size_t wanted = loam_align((size_t)bytes, SMALL_ALIGNMENT);
-    if (wanted > arena->size - arena->used) {
+    if (!arena->chunks || wanted > arena->size - arena->used) {
         size_t payload = loam_max(wanted, ARENA_CHUNK);
         struct arena_chunk *chunk =
             loam_memory_get(arena->memory, 1, sizeof(struct arena_chunk) + payload);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole model file, from any bytes: opened, prompted and run. */
+#include "fuzz.h"
+
+#include <loam/loam.h>
+
+#include <stdlib.h>
+
+static void use(loam_model *model)
+{
+    loam_session *session = NULL;
+    loam_event event = {.struct_size = sizeof event};
+    loam_session_options options = {.struct_size = sizeof options, .context_length = 16};
+    if (loam_session_create(&session, model, &options, NULL) == LOAM_OK &&
+        loam_session_prompt(session, "once a \xF0\x9F\x98 <s>", LOAM_NUL_TERMINATED, NULL) ==
+            LOAM_OK)
+        for (int i = 0; i < 3 && event.type != LOAM_EVENT_STOP; i++)
+            if (loam_session_next(session, &event, NULL))
+                break;
+    loam_session_release(session);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    loam_engine *engine = NULL;
+    loam_model *model = NULL;
+    loam_engine_options options = {
+        .struct_size = sizeof options, .threads = 1, .memory_limit = 64u << 20};
+    loam_model_options model_options = {.struct_size = sizeof model_options, .max_step_rows = 8};
+    loam_source source = {
+        .struct_size = sizeof source, .kind = LOAM_SOURCE_MEMORY, .data = data, .size = size};
+    loam_engine_info before = {.struct_size = sizeof before}, after = {.struct_size = sizeof after};
+    if (loam_engine_create(&engine, &options, NULL))
+        return 0;
+    loam_engine_get_info(&before, engine, NULL);
+    if (loam_model_open_source(&model, engine, &source, &model_options, NULL) == LOAM_OK)
+        use(model);
+    loam_model_release(model);
+    loam_engine_get_info(&after, engine, NULL);
+    if (after.bytes_held != before.bytes_held)
+        abort();
+    loam_engine_release(engine);
+    return 0;
+}
