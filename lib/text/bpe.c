@@ -64,9 +64,9 @@ loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, con
             return loam_fail_memory(error, encoder->heap_capacity * sizeof candidate);
     }
     for (int32_t i = 0; i >= 0; i = encoder->symbols[i].next) {
+        /* A byte that the vocabulary lacks gives no token, as in the reference:
+         * the "unknown" token of such files is often a control token. */
         int32_t id = encoder->symbols[i].token;
-        /* A byte that the vocabulary lacks. */
-        id = id >= 0 ? id : tokenizer->unknown;
         loam_status status =
             id >= 0 ? loam_tokenizer_push(out, encoder->memory, id, error) : LOAM_OK;
         if (status)

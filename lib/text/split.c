@@ -5,16 +5,21 @@
 
 /* Classes of characters; a set is a sum of them. */
 enum {
-    LETTER = 1,       /* \p{L} */
-    NUMBER = 2,       /* \p{N} */
-    SPACE_SIGN = 4,   /* ' ' */
-    NEWLINE = 8,      /* [\r\n] */
-    OTHER_SPACE = 16, /* the rest of \s */
-    OTHER = 32,       /* everything else */
-    SPACES = SPACE_SIGN | NEWLINE | OTHER_SPACE
+    LETTER = 1,         /* \p{L} */
+    DIGIT = 2,          /* [0-9] */
+    OTHER_NUMBER = 4,   /* the rest of \p{N} */
+    SPACE_SIGN = 8,     /* ' ' */
+    NEWLINE = 16,       /* [\r\n] */
+    OTHER_SPACE = 32,   /* the rest of \s */
+    PUNCTUATION = 64,   /* \p{P} */
+    ASCII_SYMBOL = 128, /* [$+<=>^~|] */
+    OTHER = 256,        /* everything else */
+    NUMBER = DIGIT | OTHER_NUMBER,
+    SPACES = SPACE_SIGN | NEWLINE | OTHER_SPACE,
+    SIGNS = PUNCTUATION | ASCII_SYMBOL | OTHER /* [^\s\p{L}\p{N}] */
 };
 
-enum { MANY = 0x7FFFFFFF, ITEMS = 3, ALTERNATIVES = 8, STAGES = 2 };
+enum { MANY = 0x7FFFFFFF, ITEMS = 3, ALTERNATIVES = 8 };
 
 /* Between `least` and `most` characters of a set, as many as possible. */
 struct item {
@@ -32,24 +37,30 @@ struct alternative {
 struct splitter {
     const char *const *names;
     bool keeps_whole_words;
-    struct alternative stages[STAGES][ALTERNATIVES];
+    struct alternative stages[SPLIT_STAGES][ALTERNATIVES]; /* until an empty one */
 };
 
 static const char *const contractions[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d", NULL};
 
-/* The published patterns of the models' tokenizers. */
+/* The published patterns of the models' tokenizers. A single white-space
+ * character that no alternative takes is a word all the same, so GPT-2's last
+ * alternative, \s+, is not needed. */
 #define GPT2_WORDS                                                                                 \
     {                                                                                              \
         {.literals = contractions}, {.items = {{SPACE_SIGN, 0, 1}, {LETTER, 1, MANY}}},            \
             {.items = {{SPACE_SIGN, 0, 1}, {NUMBER, 1, MANY}}},                                    \
-            {.items = {{SPACE_SIGN, 0, 1}, {OTHER, 1, MANY}}},                                     \
+            {.items = {{SPACE_SIGN, 0, 1}, {SIGNS, 1, MANY}}},                                     \
             {.items = {{SPACES, 1, MANY}}, .before_space_or_end = true},                           \
-            {.items = {{SPACES, 1, MANY}}},                                                        \
     }
 
-static const char *const gpt2_names[] = {"default", "gpt-2", "gpt2", NULL};
+static const char *const gpt2_names[] = {
+    "gpt-2",           "phi-2",    "mpt",    "olmo",    "jais",
+    "gigachat",        "trillion", "mellum", "exaone4", "a.x-4.0",
+    "granite-docling", NULL};
 static const char *const llama3_names[] = {"llama-bpe", "llama3", "llama-v3", NULL};
-static const char *const smollm_names[] = {"smollm", NULL};
+static const char *const smollm_names[] = {"smollm",    "starcoder", "refact",     "command-r",
+                                           "codeshell", "exaone",    "minerva-7b", NULL};
+static const char *const default_names[] = {"default", NULL};
 
 static const struct splitter splitters[] = {
     {.names = gpt2_names, .stages = {GPT2_WORDS}},
@@ -57,15 +68,28 @@ static const struct splitter splitters[] = {
      .keeps_whole_words = true,
      .stages = {{
          {.literals = contractions, .ignores_case = true},
-         {.items = {{SPACE_SIGN | OTHER_SPACE | OTHER, 0, 1}, {LETTER, 1, MANY}}},
+         {.items = {{SPACE_SIGN | OTHER_SPACE | SIGNS, 0, 1}, {LETTER, 1, MANY}}},
          {.items = {{NUMBER, 1, 3}}},
-         {.items = {{SPACE_SIGN, 0, 1}, {OTHER, 1, MANY}, {NEWLINE, 0, MANY}}},
+         {.items = {{SPACE_SIGN, 0, 1}, {SIGNS, 1, MANY}, {NEWLINE, 0, MANY}}},
          {.items = {{SPACES, 0, MANY}, {NEWLINE, 1, MANY}}},
          {.items = {{SPACES, 1, MANY}}, .before_space_or_end = true},
          {.items = {{SPACES, 1, MANY}}},
      }}},
     {.names = smollm_names, .stages = {{{.items = {{NUMBER, 1, 1}}}}, GPT2_WORDS}},
+    {.names = default_names,
+     .stages = {{{.items = {{PUNCTUATION | ASCII_SYMBOL, 1, MANY}}}},
+                GPT2_WORDS,
+                {{.items = {{NUMBER, 1, MANY}}}},
+                {{.items = {{DIGIT, 3, 3}}}}}},
 };
+
+/* The first name of each. */
+static const char *const first_names[] = {"gpt-2", "llama-bpe", "smollm", "default", NULL};
+
+const char *const *loam_split_names(void)
+{
+    return first_names;
+}
 
 const struct splitter *loam_split_find(const char *name, size_t length)
 {
@@ -83,31 +107,45 @@ bool loam_split_keeps_whole_words(const struct splitter *splitter)
 
 /* ---- matching ------------------------------------------------------------- */
 
-static uint32_t class_of(uint32_t c)
+static uint32_t class_of_ascii(uint32_t c)
 {
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+        return LETTER;
     if (c == ' ')
         return SPACE_SIGN;
+    if (c >= '0' && c <= '9')
+        return DIGIT;
     if (c == '\r' || c == '\n')
         return NEWLINE;
-    if (c < 0x80) {
-        if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-            return LETTER;
-        if (c >= '0' && c <= '9')
-            return NUMBER;
-        return c >= 9 && c <= 13 ? OTHER_SPACE : OTHER;
-    }
+    if (c >= 9 && c <= 13)
+        return OTHER_SPACE;
+    if (c < ' ' || c == '`' || c == 0x7F)
+        return OTHER;
+    return c == '$' || c == '+' || (c >= '<' && c <= '>') || c == '^' || c == '~' || c == '|'
+               ? ASCII_SYMBOL
+               : PUNCTUATION;
+}
+
+static uint32_t class_of(uint32_t c)
+{
     if (loam_unicode_is_space(c))
         return OTHER_SPACE;
     enum category category = loam_unicode_category(c);
     if (category >= CATEGORY_LU && category <= CATEGORY_LO)
         return LETTER;
-    return category >= CATEGORY_ND && category <= CATEGORY_NO ? NUMBER : OTHER;
+    if (category >= CATEGORY_ND && category <= CATEGORY_NO)
+        return OTHER_NUMBER;
+    return category >= CATEGORY_PC && category <= CATEGORY_PO ? PUNCTUATION : OTHER;
 }
 
 /* Class and bytes of the character at text[0]. */
 static uint32_t class_at(const char *text, size_t length, size_t *bytes)
 {
-    uint32_t c;
+    uint32_t c = (unsigned char)text[0];
+    if (c < 0x80) {
+        *bytes = 1;
+        return class_of_ascii(c);
+    }
     *bytes = loam_utf8_decode(&c, text, length);
     return class_of(c);
 }
@@ -185,25 +223,43 @@ static size_t match_stage(const struct alternative *alternatives, const char *te
     return 0;
 }
 
-size_t loam_split_next(const struct splitter *splitter, const char *text, size_t length)
+/* ---- stages --------------------------------------------------------------- */
+
+/* Bytes of the stage's next piece of text: a match, or all up to the next. */
+static size_t next_piece(const struct alternative *alternatives, const char *text, size_t length)
 {
-    const struct alternative *last = splitter->stages[0];
-    if (splitter->stages[1][0].literals || splitter->stages[1][0].items[0].set) {
-        /* What the first stage does not match, up to its next match, is what
-         * the second one sees. */
-        size_t gap = 0, bytes, end = match_stage(last, text, length);
-        if (end)
-            return end;
-        while (gap < length && !match_stage(last, text + gap, length - gap)) {
-            class_at(text + gap, length - gap, &bytes);
-            gap += bytes;
-        }
-        length = gap;
-        last = splitter->stages[1];
+    size_t bytes, piece = match_stage(alternatives, text, length);
+    if (piece)
+        return piece;
+    do {
+        class_at(text + piece, length - piece, &bytes);
+        piece += bytes;
+    } while (piece < length && !match_stage(alternatives, text + piece, length - piece));
+    return piece;
+}
+
+static bool is_empty(const struct alternative *stage)
+{
+    return !stage[0].literals && stage[0].items[0].set == 0;
+}
+
+void loam_split_begin(struct split_walk *walk, const struct splitter *splitter, const char *text,
+                      size_t length)
+{
+    *walk = (struct split_walk){.splitter = splitter, .text = text, .ends = {length}};
+}
+
+size_t loam_split_next(struct split_walk *walk)
+{
+    size_t at = walk->at, stage = 0;
+    if (at == walk->ends[0])
+        return 0;
+    for (; stage < SPLIT_STAGES && !is_empty(walk->splitter->stages[stage]); stage++) {
+        size_t *end = &walk->ends[stage + 1];
+        if (*end == at)
+            *end = at + next_piece(walk->splitter->stages[stage], walk->text + at,
+                                   walk->ends[stage] - at);
     }
-    size_t end = match_stage(last, text, length), bytes;
-    if (end)
-        return end;
-    class_at(text, length, &bytes);
-    return bytes;
+    walk->at = walk->ends[stage];
+    return walk->at - at;
 }

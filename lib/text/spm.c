@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* SentencePiece's byte-pair encoding: the pair whose text has the best score
  * is merged first, ties to the left; what has no token falls to byte tokens
- * (Kudo and Richardson, 2018). */
+ * (Kudo and Richardson, 2018). A text that spells the name of a byte token
+ * stays text. */
 #include "base/utf8.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
@@ -15,7 +16,7 @@ static bool propose(struct encoder *encoder, const char *text, int32_t left, int
     if (length > encoder->tokenizer->longest)
         return true;
     int32_t id = loam_vocabulary_find(encoder->tokenizer, text + a->start, length);
-    if (id < 0)
+    if (id < 0 || (encoder->tokenizer->tokens[id].flags & LOAM_TOKEN_BYTE))
         return true;
     return loam_merge_push(encoder,
                            &(struct candidate){.score = encoder->tokenizer->tokens[id].score,

@@ -14,48 +14,47 @@ loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, 
     return LOAM_OK;
 }
 
-/* The special token at text[0], the longest first, or -1. */
-static int32_t special_at(const struct tokenizer *t, const char *text, size_t length, bool control)
-{
-    uint8_t first = t->special_first[(unsigned char)text[0]];
-    if (!(first & (control ? 3 : 2)))
-        return -1;
-    uint32_t wanted =
-        control ? LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER | LOAM_TOKEN_UNKNOWN : LOAM_TOKEN_USER;
-    for (size_t i = 0; i < t->special_length_count; i++) {
-        uint32_t size = t->special_lengths[i];
-        if (size > length)
-            continue;
-        int32_t id = loam_vocabulary_find(t, text, size);
-        if (id >= 0 && (t->tokens[id].flags & wanted))
-            return id;
-    }
-    return -1;
-}
-
 /* Text without special tokens, by splitter and merges. */
 static loam_status append_words(struct encoder *encoder, struct token_list *list, const char *text,
                                 size_t length, loam_error *error)
 {
+    struct split_walk walk;
     loam_status status = LOAM_OK;
-    for (size_t i = 0; !status && i < length;) {
-        size_t word = loam_split_next(encoder->tokenizer->splitter, text + i, length - i);
-        status = loam_bpe_encode(encoder, list, text + i, word, error);
-        i += word;
-    }
+    loam_split_begin(&walk, encoder->tokenizer->splitter, text, length);
+    for (size_t at = 0, word; !status && (word = loam_split_next(&walk)) > 0; at += word)
+        status = loam_bpe_encode(encoder, list, text + at, word, error);
     return status;
+}
+
+/* Bytes of the first part of escaped text that can be merged on its own: up to
+ * the next beginning of a run of spaces, over which no token reaches. */
+static size_t part_of(const struct tokenizer *t, const char *text, size_t length)
+{
+    if (t->crosses_spaces)
+        return length;
+    size_t i = 0;
+    while (length - i >= 3 && memcmp(text + i, "\xE2\x96\x81", 3) == 0)
+        i += 3;
+    const char *next = text + i;
+    while (next && length - (size_t)(next - text) >= 3) {
+        next = memchr(next, 0xE2, length - (size_t)(next - text) - 2);
+        if (next && memcmp(next, "\xE2\x96\x81", 3) == 0)
+            return (size_t)(next - text);
+        next = next ? next + 1 : NULL;
+    }
+    return length;
 }
 
 /* Text without special tokens, spaces as U+2581, one more in front where the
  * vocabulary asks for it. */
 static loam_status append_escaped(struct encoder *encoder, struct token_list *list,
-                                  const char *text, size_t length, bool space, loam_error *error)
+                                  const char *text, size_t length, loam_error *error)
 {
     uint64_t room = 3 * ((uint64_t)length + 1);
     char *escaped = loam_memory_get(encoder->memory, room, 1);
     if (!escaped)
         return loam_fail_memory(error, room);
-    size_t written = 0;
+    size_t written = 0, space = encoder->tokenizer->adds_space ? 1 : 0;
     for (size_t i = 0; i < length + space; i++) {
         char c = i < space ? ' ' : text[i - space];
         if (c == ' ') {
@@ -65,43 +64,53 @@ static loam_status append_escaped(struct encoder *encoder, struct token_list *li
             escaped[written++] = c;
         }
     }
-    loam_status status = loam_spm_encode(encoder, list, escaped, written, error);
+    loam_status status = LOAM_OK;
+    for (size_t at = 0, part; !status && at < written; at += part) {
+        part = part_of(encoder->tokenizer, escaped + at, written - at);
+        status = loam_spm_encode(encoder, list, escaped + at, part, error);
+    }
     loam_memory_free(encoder->memory, escaped);
     return status;
 }
 
+/* What lies between special tokens. The beginning of the text counts as one:
+ * every stretch gets the space that SentencePiece puts in front. */
 static loam_status append_plain(struct encoder *encoder, struct token_list *list, const char *text,
-                                size_t length, bool first, loam_error *error)
+                                size_t length, loam_error *error)
 {
     if (length == 0)
         return LOAM_OK;
-    if (encoder->tokenizer->kind == TOKENIZER_BPE)
-        return append_words(encoder, list, text, length, error);
-    return append_escaped(encoder, list, text, length, first && encoder->tokenizer->adds_space,
-                          error);
+    return encoder->tokenizer->kind == TOKENIZER_BPE
+               ? append_words(encoder, list, text, length, error)
+               : append_escaped(encoder, list, text, length, error);
+}
+
+static bool is_ascii_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static loam_status append_all(struct encoder *encoder, struct token_list *list, const char *text,
                               size_t length, bool control, loam_error *error)
 {
+    const struct tokenizer *t = encoder->tokenizer;
     size_t start = 0;
-    bool after_special = true; /* the beginning counts as such */
     loam_status status = LOAM_OK;
     for (size_t i = 0; !status && i < length;) {
-        int32_t id = special_at(encoder->tokenizer, text + i, length - i, control);
+        int32_t id = loam_special_at(t, text + i, length - i, control);
         if (id < 0) {
             i++;
             continue;
         }
-        status = append_plain(encoder, list, text + start, i - start, after_special, error);
+        status = append_plain(encoder, list, text + start, i - start, error);
         if (!status)
             status = loam_tokenizer_push(list, encoder->memory, id, error);
-        i += encoder->tokenizer->tokens[id].text_length;
+        i += t->tokens[id].text_length;
+        while (t->tokens[id].takes_spaces && i < length && is_ascii_space(text[i]))
+            i++;
         start = i;
-        after_special = true;
     }
-    return status ? status
-                  : append_plain(encoder, list, text + start, length - start, after_special, error);
+    return status ? status : append_plain(encoder, list, text + start, length - start, error);
 }
 
 loam_status loam_tokenizer_append(struct token_list *list, const struct tokenizer *t,

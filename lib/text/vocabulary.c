@@ -4,18 +4,25 @@
 #include "base/utf8.h"
 #include "text/tokenizer.h"
 
-enum { MAX_TOKENS = 1 << 24, MAX_PROBES = 4096 };
+enum { MAX_TOKENS = 1 << 24, MAX_PROBES = 512 };
 
 /* ---- tables --------------------------------------------------------------- */
 
+/* Both halves of the result are mixed well: one is the slot, one the tag. */
 static uint64_t hash_text(const char *text, size_t length)
 {
-    uint64_t hash = 0xCBF29CE484222325ull;
+    uint64_t hash = length * 0x9E3779B97F4A7C15ull, part = 0;
+    for (; length >= 8; text += 8, length -= 8) {
+        memcpy(&part, text, 8);
+        hash = (hash ^ part) * 0xD6E8FEB86659FD93ull;
+        hash ^= hash >> 32;
+    }
+    part = 0;
     for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001B3ull;
-    hash ^= hash >> 32;
-    hash *= 0xD6E8FEB86659FD93ull;
-    return hash ^ hash >> 29;
+        part |= (uint64_t)(unsigned char)text[i] << 8 * i;
+    hash = (hash ^ part) * 0xD6E8FEB86659FD93ull;
+    hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ull;
+    return hash ^ hash >> 32;
 }
 
 static uint64_t hash_pair(int32_t left, int32_t right)
@@ -24,35 +31,69 @@ static uint64_t hash_pair(int32_t left, int32_t right)
     return hash ^ hash >> 31;
 }
 
-/* What a token is looked up by: bytes for byte-level vocabularies. */
-static loam_string key_of(const struct tokenizer *t, uint32_t id)
+/* The byte that a character of GPT-2's alphabet stands for, or -1: printable
+ * Latin-1 stands for itself, the other bytes follow from U+0100 on. */
+static int byte_of_character(uint32_t c)
 {
-    const struct token *token = &t->tokens[id];
-    bool bytes =
-        t->kind == TOKENIZER_BPE && !(token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER));
-    return bytes ? (loam_string){token->piece, token->piece_length}
-                 : (loam_string){token->text, token->text_length};
+    if ((c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xAC) || (c >= 0xAE && c <= 0xFF))
+        return (int)c;
+    if (c >= 0x100 && c <= 0x120)
+        return (int)(c - 0x100);
+    if (c >= 0x121 && c <= 0x142)
+        return (int)(c - 0x121 + 0x7F);
+    return c == 0x143 ? 0xAD : -1;
 }
 
-/* The slot with that text, or the empty one where it belongs; UINT64_MAX after
- * too many steps. */
-static uint64_t text_slot(const struct tokenizer *t, const char *text, size_t length)
+static bool is_byte_level(const char *text, size_t length)
 {
-    uint64_t slot = hash_text(text, length) & t->text_mask;
-    for (int probes = 0; probes < MAX_PROBES; probes++, slot = (slot + 1) & t->text_mask) {
-        if (t->by_text[slot] < 0)
+    for (size_t i = 0; i < length;) {
+        uint32_t c;
+        i += loam_utf8_decode(&c, text + i, length - i);
+        if (byte_of_character(c) < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_reachable(const struct tokenizer *t, const struct token *token)
+{
+    if (token->text_length == 0 || (token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_UNKNOWN)))
+        return false;
+    return t->kind == TOKENIZER_SPM ||
+           (!(token->flags & LOAM_TOKEN_USER) && is_byte_level(token->text, token->text_length));
+}
+
+/* What plain text has to be to become that token. */
+static loam_string key_of(const struct tokenizer *t, int32_t id)
+{
+    const struct token *token = &t->tokens[id];
+    return t->kind == TOKENIZER_SPM ? (loam_string){token->text, token->text_length}
+                                    : (loam_string){token->piece, token->piece_length};
+}
+
+/* The slot with that text, or the empty one where it belongs, or NULL after
+ * too many steps. */
+static struct text_slot *text_slot(const struct tokenizer *t, const char *text, size_t length,
+                                   uint64_t hash)
+{
+    uint64_t at = hash & t->text_mask;
+    for (int probes = 0; probes < MAX_PROBES; probes++, at = (at + 1) & t->text_mask) {
+        struct text_slot *slot = &t->by_text[at];
+        if (slot->id < 0)
             return slot;
-        loam_string key = key_of(t, (uint32_t)t->by_text[slot]);
+        if (slot->tag != (uint32_t)(hash >> 32))
+            continue;
+        loam_string key = key_of(t, slot->id);
         if (key.length == length && memcmp(key.data, text, length) == 0)
             return slot;
     }
-    return UINT64_MAX;
+    return NULL;
 }
 
 int32_t loam_vocabulary_find(const struct tokenizer *t, const char *text, size_t length)
 {
-    uint64_t slot = text_slot(t, text, length);
-    return slot == UINT64_MAX ? -1 : t->by_text[slot];
+    const struct text_slot *slot = text_slot(t, text, length, hash_text(text, length));
+    return slot ? slot->id : -1;
 }
 
 static uint64_t merge_slot(const struct tokenizer *t, int32_t left, int32_t right)
@@ -82,19 +123,6 @@ static uint64_t table_size(uint64_t count)
 }
 
 /* ---- pieces --------------------------------------------------------------- */
-
-/* The byte that a character of GPT-2's alphabet stands for, or -1: printable
- * Latin-1 stands for itself, the other bytes follow from U+0100 on. */
-static int byte_of_character(uint32_t c)
-{
-    if ((c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xAC) || (c >= 0xAE && c <= 0xFF))
-        return (int)c;
-    if (c >= 0x100 && c <= 0x120)
-        return (int)(c - 0x100);
-    if (c >= 0x121 && c <= 0x142)
-        return (int)(c - 0x121 + 0x7F);
-    return c == 0x143 ? 0xAD : -1;
-}
 
 /* Byte-level text to bytes; characters outside the alphabet stay. */
 static uint32_t decode_bytes(char *out, const char *text, size_t length)
@@ -149,7 +177,7 @@ static uint32_t unescape(char *out, const char *text, size_t length)
 
 static bool make_piece(struct tokenizer *t, struct token *token)
 {
-    bool raw = (token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER | LOAM_TOKEN_UNKNOWN)) != 0;
+    bool raw = (token->flags & SPECIAL_FLAGS) != 0;
     int byte = token->flags & LOAM_TOKEN_BYTE ? byte_of_name(token->text, token->text_length) : -1;
     if (raw) {
         token->piece = token->text;
@@ -200,6 +228,19 @@ static loam_status check_count(const struct gguf_entry *entry, uint64_t count, c
                      (unsigned long long)entry->count, (unsigned long long)count);
 }
 
+/* Whether U+2581 follows something other than U+2581 in the text. */
+static bool crosses_space(const char *text, size_t length)
+{
+    bool space = true, before = true;
+    for (size_t i = 0; i < length; before = space) {
+        space = length - i >= 3 && memcmp(text + i, "\xE2\x96\x81", 3) == 0;
+        if (space && !before)
+            return true;
+        i += space ? 3 : 1;
+    }
+    return false;
+}
+
 static loam_status read_tokens(struct tokenizer *t, const struct gguf *gguf, loam_error *error)
 {
     const struct gguf_entry *texts, *scores, *types;
@@ -241,6 +282,7 @@ static loam_status read_tokens(struct tokenizer *t, const struct gguf *gguf, loa
             return loam_fail_memory(error, text.length);
         if (text.length > t->longest)
             t->longest = (uint32_t)text.length;
+        t->crosses_spaces = t->crosses_spaces || crosses_space(text.data, text.length);
     }
     return LOAM_OK;
 }
@@ -254,12 +296,15 @@ static loam_status build_text_table(struct tokenizer *t, loam_error *error)
     memset(t->by_text, 0xFF, (size_t)size * sizeof *t->by_text);
     t->text_mask = size - 1;
     for (uint32_t i = 0; i < t->count; i++) {
-        loam_string key = key_of(t, i);
-        uint64_t slot = text_slot(t, key.data, key.length);
-        if (slot == UINT64_MAX)
+        if (!is_reachable(t, &t->tokens[i]))
+            continue;
+        loam_string key = key_of(t, (int32_t)i);
+        uint64_t hash = hash_text(key.data, key.length);
+        struct text_slot *slot = text_slot(t, key.data, key.length, hash);
+        if (!slot)
             return loam_fail(error, LOAM_FORMAT,
                              "tokenizer.ggml.tokens: too many tokens hash alike");
-        t->by_text[slot] = (int32_t)i;
+        *slot = (struct text_slot){.id = (int32_t)i, .tag = (uint32_t)(hash >> 32)};
     }
     for (int byte = 0; byte < 256; byte++) {
         char name[8] = "<0x00>", one = (char)byte;
@@ -271,8 +316,8 @@ static loam_status build_text_table(struct tokenizer *t, loam_error *error)
     return LOAM_OK;
 }
 
-/* Both halves of "left right" as tokens; merges of texts that are no tokens
- * can never apply and are left out. */
+/* Both halves of "left right" as tokens. Merges that name texts which are no
+ * tokens, or make one, are left out: they could only lead to bytes again. */
 static loam_status add_merge(struct tokenizer *t, struct gguf_string text, uint32_t rank,
                              char *scratch, loam_error *error)
 {
@@ -347,10 +392,10 @@ static loam_status read_id(int32_t *out, const struct tokenizer *t, const struct
 /* Texts of tokens that end a turn or a document in models in use. */
 static bool names_an_end(const struct token *token)
 {
-    static const char *const names[] = {"<|eot_id|>",      "<|eom_id|>",          "<|im_end|>",
-                                        "<|end|>",         "<end_of_turn>",       "<|endoftext|>",
-                                        "<|end_of_text|>", "<|end_of_sentence|>", "<EOT>",
-                                        "_<EOT>",          "<|return|>"};
+    static const char *const names[] = {
+        "<|eot_id|>",          "<|eom_id|>",         "<|im_end|>", "<|end|>", "<end_of_turn>",
+        "<|endoftext|>",       "<|end_of_text|>",    "<EOT>",      "_<EOT>",  "<|return|>",
+        "<|end_of_sentence|>", "<end_of_utterance>", "</s>"};
     for (size_t i = 0; i < LOAM_COUNT_OF(names); i++)
         if (token->text_length == strlen(names[i]) &&
             memcmp(token->text, names[i], token->text_length) == 0)
@@ -384,12 +429,14 @@ static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf
     if (status)
         return status;
     /* Some converters mark end tokens as text of the user's: they are not. */
-    for (uint32_t i = 0; i < t->count; i++)
-        if ((int32_t)i == t->end ||
-            ((t->tokens[i].flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER)) &&
-             names_an_end(&t->tokens[i])))
-            t->tokens[i].flags = (t->tokens[i].flags & ~(uint32_t)LOAM_TOKEN_USER) |
-                                 LOAM_TOKEN_CONTROL | LOAM_TOKEN_END;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct token *token = &t->tokens[i];
+        if ((token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER)) && names_an_end(token))
+            token->flags =
+                (token->flags & ~(uint32_t)LOAM_TOKEN_USER) | LOAM_TOKEN_CONTROL | LOAM_TOKEN_END;
+        if ((int32_t)i == t->end)
+            token->flags |= LOAM_TOKEN_END;
+    }
     bool begins = spm || loam_split_keeps_whole_words(t->splitter), spaces = spm, no = false;
     status =
         loam_gguf_get_bool(&t->adds_begin, gguf, "tokenizer.ggml.add_bos_token", &begins, error);
@@ -403,30 +450,39 @@ static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf
     return status;
 }
 
-/* First bytes and lengths of tokens that are matched before splitting. */
-static loam_status list_special(struct tokenizer *t, loam_error *error)
+/* The bytes of general.name in lower case hold one of the texts. */
+static bool is_named(struct gguf_string name, const char *text)
 {
-    uint32_t special = LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER | LOAM_TOKEN_UNKNOWN;
-    uint64_t size = (uint64_t)t->longest + 1;
-    bool *seen = loam_memory_get_zero(t->memory, size, sizeof *seen);
-    size_t count = 0;
-    if (!seen)
-        return loam_fail_memory(error, size);
-    for (uint32_t i = 0; i < t->count; i++) {
-        const struct token *token = &t->tokens[i];
-        if (!(token->flags & special) || token->text_length == 0)
-            continue;
-        t->special_first[(unsigned char)token->text[0]] |= token->flags & LOAM_TOKEN_USER ? 2 : 1;
-        count += !seen[token->text_length];
-        seen[token->text_length] = true;
+    size_t size = strlen(text);
+    for (size_t at = 0; at + size <= name.length; at++) {
+        size_t i = 0;
+        while (i < size && (name.data[at + i] == text[i] ||
+                            (text[i] >= 'a' && (name.data[at + i] | 0x20) == text[i])))
+            i++;
+        if (i == size)
+            return true;
     }
-    t->special_lengths = loam_arena_get(&t->arena, count, sizeof *t->special_lengths);
-    if (t->special_lengths)
-        for (uint32_t length = t->longest; length > 0; length--)
-            if (seen[length])
-                t->special_lengths[t->special_length_count++] = length;
-    loam_memory_free(t->memory, seen);
-    return t->special_lengths ? LOAM_OK : loam_fail_memory(error, count * sizeof(uint32_t));
+    return false;
+}
+
+/* The tokens of Phi-3 take the white space behind them with them, but for
+ * three. Its files do not say so; the reference goes by the model's name. */
+static loam_status mark_space_takers(struct tokenizer *t, const struct gguf *gguf,
+                                     loam_error *error)
+{
+    static const char *const others[] = {"<unk>", "<s>", "<|endoftext|>"};
+    struct gguf_string name, none = {"", 0};
+    loam_status status = loam_gguf_get_string(&name, gguf, "general.name", &none, error);
+    if (status || !(is_named(name, "phi-3") || is_named(name, "phi3")))
+        return status;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct token *token = &t->tokens[i];
+        token->takes_spaces = (token->flags & SPECIAL_FLAGS) != 0;
+        for (size_t k = 0; k < LOAM_COUNT_OF(others); k++)
+            if (strcmp(token->text, others[k]) == 0)
+                token->takes_spaces = false;
+    }
+    return LOAM_OK;
 }
 
 /* ---- the whole ------------------------------------------------------------ */
@@ -441,6 +497,25 @@ static bool keep(struct tokenizer *t, loam_string *out, struct gguf_string text)
     out->data = loam_arena_text(&t->arena, text.data, text.length);
     out->length = text.length;
     return out->data != NULL;
+}
+
+static loam_status fail_splitter(struct gguf_string name, loam_error *error)
+{
+    const char *const *names = loam_split_names();
+    char list[128];
+    size_t length = 0;
+    for (size_t i = 0; names[i] && length + strlen(names[i]) + 3 <= sizeof list; i++) {
+        if (i) {
+            memcpy(list + length, ", ", 2);
+            length += 2;
+        }
+        memcpy(list + length, names[i], strlen(names[i]));
+        length += strlen(names[i]);
+    }
+    return loam_fail(error, LOAM_UNSUPPORTED,
+                     "tokenizer.ggml.pre: \"%.*s\" is not supported; supported: %.*s and others "
+                     "that split like these",
+                     LOAM_SHOWN(name.length), name.data, (int)length, list);
 }
 
 static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struct gguf_string kind,
@@ -461,10 +536,7 @@ static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struc
         t->splitter = splitter.length ? loam_split_find(splitter.data, splitter.length)
                                       : loam_split_find("gpt-2", 5);
     if (t->kind == TOKENIZER_BPE && !t->splitter)
-        return loam_fail(
-            error, LOAM_UNSUPPORTED,
-            "tokenizer.ggml.pre: \"%.*s\" is not supported; supported: gpt-2, llama-bpe, smollm",
-            LOAM_SHOWN(splitter.length), splitter.data);
+        return fail_splitter(splitter, error);
     if (!keep(t, &t->kind_name, kind) || !keep(t, &t->splitter_name, splitter) ||
         !keep(t, &t->chat_template, template))
         return loam_fail_memory(error, template.length);
@@ -478,12 +550,14 @@ static loam_status fill(struct tokenizer *t, const struct gguf *gguf, struct ggu
     if (!status)
         status = read_tokens(t, gguf, error);
     if (!status)
+        status = read_special_ids(t, gguf, error);
+    if (!status)
+        status = mark_space_takers(t, gguf, error);
+    if (!status)
         status = build_text_table(t, error);
     if (!status)
         status = read_merges(t, gguf, error);
-    if (!status)
-        status = read_special_ids(t, gguf, error);
-    return status ? status : list_special(t, error);
+    return status ? status : loam_special_build(t, error);
 }
 
 loam_status loam_tokenizer_create(struct tokenizer **out, const struct gguf *gguf,

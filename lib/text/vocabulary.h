@@ -16,8 +16,18 @@ struct token {
     const char *piece; /* the bytes that it stands for */
     uint32_t text_length, piece_length;
     float score;
-    uint32_t flags; /* LOAM_TOKEN_... */
+    uint32_t flags;    /* LOAM_TOKEN_... */
+    bool takes_spaces; /* white space behind it in a text goes with it */
 };
+
+/* Of the hash table of texts; the tag saves looking at tokens that differ. */
+struct text_slot {
+    int32_t id; /* -1: empty */
+    uint32_t tag;
+};
+
+/* Flags of tokens that are found in a text before it is split. */
+enum { SPECIAL_FLAGS = LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER | LOAM_TOKEN_UNKNOWN };
 
 /* Which two tokens become one, and how early. */
 struct merge {
@@ -33,27 +43,41 @@ struct tokenizer {
     loam_string kind_name, splitter_name, chat_template;
     struct token *tokens;
     uint32_t count;
-    uint32_t longest; /* bytes of the longest text */
-    int32_t *by_text; /* open hash table of ids, -1 empty */
+    uint32_t longest;          /* bytes of the longest text */
+    struct text_slot *by_text; /* open hash table */
     uint64_t text_mask;
     struct merge *merges; /* open hash table by left and right, left -1 empty */
     uint64_t merge_mask;
     int32_t byte_tokens[256]; /* token of each byte, or -1 */
     int32_t begin, end, unknown;
     bool adds_begin, adds_end, adds_space;
-    uint8_t
-        special_first[256]; /* bytes that a special token begins with: 1 control, 2 user-defined */
-    uint32_t *special_lengths; /* their lengths, descending */
-    size_t special_length_count;
+    bool crosses_spaces;        /* SPM: some token goes on with a space after another character */
+    uint8_t special_first[256]; /* first bytes of special tokens: 1 control, 2 user-defined */
+    int32_t *special;           /* ids sorted by text, each text once */
+    size_t special_count;
 };
 
-/* The id of a token with that text, the last if there are several, or -1. For
- * byte-level vocabularies the text is in bytes. */
+/* The id of the token that plain text of that form becomes, the last if there
+ * are several, or -1. Control and unknown tokens are never found: no text may
+ * turn into one unless the caller asks for it. For byte-level vocabularies the
+ * text is in bytes, and neither user-defined tokens are found (they are matched
+ * before splitting) nor texts outside the byte alphabet, which no text reaches. */
 int32_t loam_vocabulary_find(const struct tokenizer *tokenizer, const char *text, size_t length);
 
 /* The merge of two tokens, or NULL. */
 const struct merge *loam_vocabulary_merge(const struct tokenizer *tokenizer, int32_t left,
                                           int32_t right);
+
+/* ---- special.c ---- */
+
+loam_status loam_special_build(struct tokenizer *tokenizer, loam_error *error);
+
+/* The longest special token at text[0], length at least 1, or -1: user-defined
+ * ones, and with `control` all. */
+int32_t loam_special_at(const struct tokenizer *tokenizer, const char *text, size_t length,
+                        bool control);
+
+/* ---- encoding ---- */
 
 /* Scratch of one encoding call, grown as needed. */
 struct symbol {

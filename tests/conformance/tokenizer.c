@@ -3,6 +3,8 @@
  * invalid_utf8 exactly; there ids in range and no crash. */
 #include "common.h"
 
+#include <time.h>
+
 static unsigned char bytes[1 << 20], wanted[1 << 20];
 static int32_t expected[1 << 19], found[1 << 19];
 static char text[1 << 20];
@@ -31,6 +33,7 @@ static int has(const char *line, const char *part)
 
 struct tally {
     int lines, wrong_ids, wrong_text;
+    double slowest; /* seconds of processor time for one text */
 };
 
 /* Whether text[length] is what the field says; a line without it does not. */
@@ -64,8 +67,12 @@ static void check_line(loam_tokenizer *tokenizer, const char *line, struct tally
                      (has(line, "\"parse_special\":true") ? LOAM_ENCODE_PARSE_SPECIAL : 0);
     loam_tokenizer_info info = {.struct_size = sizeof info};
     CHECK_OK(loam_tokenizer_get_info(&info, tokenizer, &test_error));
+    clock_t begin = clock();
     CHECK_OK(loam_tokenizer_encode(found, sizeof found / 4, &count, tokenizer, (const char *)bytes,
                                    length, flags, &test_error));
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    if (seconds > tally->slowest)
+        tally->slowest = seconds;
     tally->lines++;
     for (size_t i = 0; i < count; i++)
         CHECK(found[i] >= 0 && (uint32_t)found[i] < info.token_count);
@@ -80,6 +87,55 @@ static void check_line(loam_tokenizer *tokenizer, const char *line, struct tally
         check_text(tokenizer, line, found, count, length, tally);
 }
 
+static loam_tokenizer *open_vocabulary(loam_engine *engine, const char *name)
+{
+    char path[128];
+    loam_source source = {.struct_size = sizeof source};
+    loam_tokenizer *tokenizer = NULL;
+    snprintf(path, sizeof path, "tokenizer/%s.gguf", name);
+    source.path.data = test_data(path);
+    source.path.length = LOAM_NUL_TERMINATED;
+    CHECK_OK(loam_tokenizer_open(&tokenizer, engine, &source, &test_error));
+    return tokenizer;
+}
+
+/* The texts that lie together in upstream.inp, and a line of ids for each. */
+static void check_upstream(loam_tokenizer *tokenizer, const char *name)
+{
+    static const char separator[] = "\n__ggml_vocab_test__\n";
+    char path[128];
+    size_t size;
+    int texts = 0, wrong = 0;
+    snprintf(path, sizeof path, "tokenizer/%s.out", name);
+    char *texts_file = (char *)test_read(test_data("tokenizer/upstream.inp"), &size);
+    char *ids_file = (char *)test_read(test_data(path), &size);
+    REQUIRE(texts_file && ids_file);
+    const char *ids = ids_file;
+    for (const char *at = texts_file, *end; at; at = end ? end + strlen(separator) : NULL) {
+        size_t count = 0, expected_count = 0;
+        end = strstr(at, separator);
+        size_t length = end ? (size_t)(end - at) : strlen(at);
+        const char *line_end = strchr(ids, '\n'); /* the last text, empty, has no line */
+        while (line_end && ids < line_end) {
+            char *next;
+            long id = strtol(ids, &next, 10);
+            if (next == ids || next > line_end)
+                break;
+            expected[expected_count++] = (int32_t)id;
+            ids = next;
+        }
+        ids = line_end ? line_end + 1 : "";
+        CHECK_OK(loam_tokenizer_encode(found, sizeof found / 4, &count, tokenizer, at, length, 0,
+                                       &test_error));
+        texts++;
+        wrong += count != expected_count || memcmp(found, expected, count * sizeof *found) != 0;
+    }
+    CHECK_EQUAL(texts, 47);
+    CHECK_EQUAL(wrong, 0);
+    free(texts_file);
+    free(ids_file);
+}
+
 static void check_vocabulary(const char *name)
 {
     char path[128], *saved = NULL;
@@ -88,21 +144,19 @@ static void check_vocabulary(const char *name)
     char *lines = (char *)test_read(test_data(path), &size);
     if (!lines)
         SKIP("no reference data: tokenizer");
-    snprintf(path, sizeof path, "tokenizer/%s.gguf", name);
     loam_engine *engine = test_engine(1);
-    loam_source source = {.struct_size = sizeof source};
-    loam_tokenizer *tokenizer = NULL;
+    loam_tokenizer *tokenizer = open_vocabulary(engine, name);
     struct tally tally = {0};
-    source.path.data = test_data(path);
-    source.path.length = LOAM_NUL_TERMINATED;
-    CHECK_OK(loam_tokenizer_open(&tokenizer, engine, &source, &test_error));
     REQUIRE(tokenizer);
     for (char *line = strtok_r(lines, "\n", &saved); line; line = strtok_r(NULL, "\n", &saved))
         check_line(tokenizer, line, &tally);
     printf("# %s: %d texts, %d with wrong ids, %d with wrong text\n", name, tally.lines,
            tally.wrong_ids, tally.wrong_text);
+    CHECK(tally.lines > 500);
     CHECK_EQUAL(tally.wrong_ids, 0);
     CHECK_EQUAL(tally.wrong_text, 0);
+    CHECK(tally.slowest < 0.5);
+    check_upstream(tokenizer, name);
     loam_tokenizer_release(tokenizer);
     loam_engine_release(engine);
     free(lines);
@@ -113,9 +167,19 @@ static void llama_sentencepiece(void)
     check_vocabulary("llama-spm");
 }
 
+static void phi3_sentencepiece(void)
+{
+    check_vocabulary("phi-3");
+}
+
 static void gpt2_bytes(void)
 {
     check_vocabulary("gpt-2");
+}
+
+static void starcoder_bytes(void)
+{
+    check_vocabulary("starcoder");
 }
 
 /* The results of one line for one splitter: ids, or also_ok. */
@@ -191,7 +255,7 @@ static void check_splitter(const char *pre)
             printf("# wrong: %.160s\n", line);
     }
     printf("# %s: %d texts, %d wrong\n", pre, count, wrong);
-    CHECK(known);
+    CHECK(known && count > 300);
     CHECK_EQUAL(wrong, 0);
     loam_tokenizer_release(tokenizer);
     loam_engine_release(engine);
@@ -213,12 +277,20 @@ static void splitter_smollm(void)
     check_splitter("smollm");
 }
 
+static void splitter_default(void)
+{
+    check_splitter("default");
+}
+
 int main(void)
 {
     RUN(llama_sentencepiece);
+    RUN(phi3_sentencepiece);
     RUN(gpt2_bytes);
+    RUN(starcoder_bytes);
     RUN(splitter_gpt2);
     RUN(splitter_llama3);
     RUN(splitter_smollm);
+    RUN(splitter_default);
     return test_end();
 }
