@@ -607,7 +607,9 @@ enum {
 /* Turns text into tokens. Writes at most `capacity` ids to out_tokens (may be
  * NULL if capacity is 0) and the full number to *out_count; if that is more
  * than capacity, TOO_SMALL: ask with capacity 0 to learn the number.
- * Invalid UTF-8 is accepted.
+ * Invalid UTF-8 is accepted. Some vocabularies lack a few bytes: those are
+ * left out, as by the tokenizers that these vocabularies were made with;
+ * decoding and comparing tells.
  * [may allocate; errors: MEMORY, TOO_SMALL] */
 LOAM_API loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *out_count,
                                            loam_tokenizer *tokenizer, const char *text,

@@ -285,9 +285,11 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
         uint64_t logits_row = (uint64_t)description.vocabulary * sizeof(float);
         out->weight_bytes = size.weight_bytes;
         out->kv_bytes = pages * size.page_bytes * out->sessions;
+        /* Nodes, phases and tables of the graph; chunks of arenas. */
+        uint64_t tables = 128 * 1024 + 1024 * (uint64_t)graph->node_count;
         /* Each session keeps a row of logits, its sampler works on another. */
         out->scratch_bytes =
-            size.scratch_bytes + limits.max_sequences * logits_row +
+            tables + size.scratch_bytes + limits.max_sequences * logits_row +
             out->sessions * (7 * logits_row + out->context_length * sizeof(int32_t));
         out->total_bytes =
             out->weight_bytes + out->kv_bytes + out->scratch_bytes + out->vocabulary_bytes;

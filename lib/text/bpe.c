@@ -4,8 +4,9 @@
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
-static bool propose(struct encoder *encoder, int32_t left, int32_t right)
+static bool propose(struct encoder *encoder, const char *text, int32_t left, int32_t right)
 {
+    (void)text;
     if (left < 0 || right < 0)
         return true;
     const struct symbol *a = &encoder->symbols[left], *b = &encoder->symbols[right];
@@ -33,7 +34,7 @@ static bool start(struct encoder *encoder, const char *text, size_t length)
                             .token = encoder->tokenizer->byte_tokens[(unsigned char)text[i]]};
     encoder->heap_count = 0;
     for (size_t i = 0; i + 1 < length; i++)
-        if (!propose(encoder, (int32_t)i, (int32_t)i + 1))
+        if (!propose(encoder, text, (int32_t)i, (int32_t)i + 1))
             return false;
     return true;
 }
@@ -50,19 +51,8 @@ loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, con
         return loam_tokenizer_push(out, encoder->memory, whole, error);
     if (!start(encoder, text, length))
         return loam_fail_memory(error, length * sizeof(struct symbol));
-    struct candidate candidate;
-    while (loam_merge_pop(encoder, &candidate)) {
-        const struct symbol *left = &encoder->symbols[candidate.left];
-        const struct symbol *right = &encoder->symbols[candidate.right];
-        if (left->length == 0 || right->length == 0 ||
-            left->length + right->length != candidate.length)
-            continue;
-        loam_merge_join(encoder, &candidate);
-        left = &encoder->symbols[candidate.left];
-        if (!propose(encoder, left->previous, candidate.left) ||
-            !propose(encoder, candidate.left, left->next))
-            return loam_fail_memory(error, encoder->heap_capacity * sizeof candidate);
-    }
+    if (!loam_merge_all(encoder, text, propose))
+        return loam_fail_memory(error, encoder->heap_capacity * sizeof(struct candidate));
     for (int32_t i = 0; i >= 0; i = encoder->symbols[i].next) {
         /* A byte that the vocabulary lacks gives no token, as in the reference:
          * the "unknown" token of such files is often a control token. */

@@ -31,7 +31,7 @@ bool loam_merge_push(struct encoder *encoder, const struct candidate *candidate)
     return true;
 }
 
-bool loam_merge_pop(struct encoder *encoder, struct candidate *out)
+static bool pop(struct encoder *encoder, struct candidate *out)
 {
     if (encoder->heap_count == 0)
         return false;
@@ -55,7 +55,8 @@ bool loam_merge_pop(struct encoder *encoder, struct candidate *out)
     return true;
 }
 
-void loam_merge_join(struct encoder *encoder, const struct candidate *candidate)
+/* Joins two neighbours into the left one. */
+static void join(struct encoder *encoder, const struct candidate *candidate)
 {
     struct symbol *left = &encoder->symbols[candidate->left];
     struct symbol *right = &encoder->symbols[candidate->right];
@@ -65,4 +66,21 @@ void loam_merge_join(struct encoder *encoder, const struct candidate *candidate)
     if (right->next >= 0)
         encoder->symbols[right->next].previous = candidate->left;
     right->length = 0;
+}
+
+bool loam_merge_all(struct encoder *encoder, const char *text, merge_proposal propose)
+{
+    struct candidate candidate;
+    while (pop(encoder, &candidate)) {
+        const struct symbol *left = &encoder->symbols[candidate.left];
+        const struct symbol *right = &encoder->symbols[candidate.right];
+        if (left->length == 0 || right->length == 0 ||
+            left->length + right->length != candidate.length)
+            continue;
+        join(encoder, &candidate);
+        if (!propose(encoder, text, left->previous, candidate.left) ||
+            !propose(encoder, text, candidate.left, left->next))
+            return false;
+    }
+    return true;
 }

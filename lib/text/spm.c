@@ -79,19 +79,8 @@ loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, con
         return LOAM_OK;
     if (start(encoder, text, length) == 0)
         return loam_fail_memory(error, length * sizeof(struct symbol));
-    struct candidate candidate;
-    while (loam_merge_pop(encoder, &candidate)) {
-        const struct symbol *left = &encoder->symbols[candidate.left];
-        const struct symbol *right = &encoder->symbols[candidate.right];
-        if (left->length == 0 || right->length == 0 ||
-            left->length + right->length != candidate.length)
-            continue;
-        loam_merge_join(encoder, &candidate);
-        left = &encoder->symbols[candidate.left];
-        if (!propose(encoder, text, left->previous, candidate.left) ||
-            !propose(encoder, text, candidate.left, left->next))
-            return loam_fail_memory(error, encoder->heap_capacity * sizeof candidate);
-    }
+    if (!loam_merge_all(encoder, text, propose))
+        return loam_fail_memory(error, encoder->heap_capacity * sizeof(struct candidate));
     loam_status status = LOAM_OK;
     for (int32_t i = 0; !status && i >= 0; i = encoder->symbols[i].next)
         status = emit(encoder, out, text, &encoder->symbols[i], error);

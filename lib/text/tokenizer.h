@@ -46,7 +46,8 @@ bool loam_tokenizer_strips_space(const struct tokenizer *tokenizer);
 
 uint32_t loam_tokenizer_count(const struct tokenizer *tokenizer);
 uint32_t loam_tokenizer_flags(const struct tokenizer *tokenizer, int32_t id); /* LOAM_TOKEN_... */
-void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer *tokenizer, int32_t id);
+void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer *tokenizer,
+                                   int32_t id);
 void loam_tokenizer_describe(loam_tokenizer_info *out, const struct tokenizer *tokenizer);
 
 /*
@@ -60,7 +61,8 @@ struct utf8_stream {
 
 /* Appends bytes[length] to the stream and writes what became certain to out,
  * which has room for 3 * (length + 4) bytes. Returns the bytes written. */
-size_t loam_utf8_stream_push(struct utf8_stream *stream, char *out, const char *bytes, size_t length);
+size_t loam_utf8_stream_push(struct utf8_stream *stream, char *out, const char *bytes,
+                             size_t length);
 
 /* The text ends: writes U+FFFD for what is held. out has room for 12 bytes. */
 size_t loam_utf8_stream_finish(struct utf8_stream *stream, char *out);

@@ -119,9 +119,12 @@ loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, 
 /* ---- merge.c: the queue of possible merges ---- */
 
 bool loam_merge_push(struct encoder *encoder, const struct candidate *candidate);
-bool loam_merge_pop(struct encoder *encoder, struct candidate *out);
+/* Adds the merge of two neighbouring symbols of the text to the queue, if there
+ * is one; -1 is no symbol. false without memory. */
+typedef bool (*merge_proposal)(struct encoder *encoder, const char *text, int32_t left,
+                               int32_t right);
 
-/* Joins two neighbours into the left one. */
-void loam_merge_join(struct encoder *encoder, const struct candidate *candidate);
+/* Carries out merges, the best first, until none is left. */
+bool loam_merge_all(struct encoder *encoder, const char *text, merge_proposal propose);
 
 #endif
