@@ -119,9 +119,12 @@ static loam_status evaluate(loam_session *session, const int32_t *tokens, size_t
                          rows > count ? "rows is %zu, more than count (%zu)"
                                       : "logits is NULL, rows is %zu of %zu",
                          rows, count);
-    loam_status status = loam_session_append(session, tokens, count, error);
+    loam_status status = loam_engine_check(engine, error);
     if (!status)
-        status = loam_engine_enter(engine, error);
+        status = loam_session_append(session, tokens, count, error);
+    if (status)
+        return status;
+    status = loam_engine_enter(engine, error);
     if (!status) {
         status = loam_session_compute(session, logits, rows, error);
         loam_engine_leave(engine);

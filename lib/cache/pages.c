@@ -28,13 +28,14 @@ loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_err
 
 void loam_pages_trim(struct pages *pages, uint64_t positions)
 {
-    size_t kept = pages_for(positions);
+    size_t kept = loam_max(pages_for(positions), pages->least);
     while (pages->count > kept)
         loam_memory_free_large(pages->memory, pages->table[--pages->count], pages->page_bytes);
 }
 
 void loam_pages_end(struct pages *pages)
 {
+    pages->least = 0;
     loam_pages_trim(pages, 0);
     loam_memory_free(pages->memory, pages->table);
     *pages = (struct pages){0};

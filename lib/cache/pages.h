@@ -18,6 +18,7 @@ struct pages {
     uint64_t page_bytes; /* 0: the model keeps nothing */
     void **table;        /* [count] */
     size_t count, capacity;
+    size_t least;        /* pages that trimming leaves */
 };
 
 void loam_pages_init(struct pages *pages, struct memory *memory, uint64_t page_bytes);
@@ -27,7 +28,8 @@ void loam_pages_init(struct pages *pages, struct memory *memory, uint64_t page_b
  * [errors: MEMORY] */
 loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_error *error);
 
-/* Gives back all pages but those of the first `positions` positions. */
+/* Gives back all pages but those of the first `positions` positions, and at
+ * least `least`. */
 void loam_pages_trim(struct pages *pages, uint64_t positions);
 
 /* Gives everything back. */

@@ -40,6 +40,7 @@ static loam_status fill(loam_session *session, const loam_session_options *optio
         status = reserve_text(session, &(loam_generation_options){0}, error);
     if (!status && options->reserve)
         status = loam_pages_reserve(&session->pages, session->context_length, error);
+    session->pages.least = session->pages.count; /* what was reserved stays */
     return status;
 }
 

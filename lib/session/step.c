@@ -99,6 +99,7 @@ loam_status loam_session_compute(loam_session *session, float *logits, size_t ro
     size_t vocabulary = model->description.vocabulary;
     loam_status status = loam_pages_reserve(&session->pages, session->count, error);
     size_t first_output = session->count - rows;
+    bool computes = session->computed < session->count;
     while (!status && session->computed < session->count) {
         size_t piece = loam_min(session->count - session->computed, model->limits.max_rows);
         size_t end = session->computed + piece, outputs = 0;
@@ -122,7 +123,7 @@ loam_status loam_session_compute(loam_session *session, float *logits, size_t ro
     }
     if (!status && rows)
         memcpy(session->logits, logits - vocabulary, vocabulary * sizeof *logits);
-    session->has_logits = !status;
+    session->has_logits = !status && (session->has_logits || computes);
     return status;
 }
 
