@@ -16,6 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 1 in a build with sanitizers, where time and stack say nothing of the code.
+ * gcc says so by macros, clang by features. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(undefined_behavior_sanitizer)
+#define TEST_SANITIZED 1
+#endif
+#endif
+#ifndef TEST_SANITIZED
+#define TEST_SANITIZED 0
+#endif
+
 static int test_number, test_failures, test_failed_here;
 static const char *test_skip_reason;
 

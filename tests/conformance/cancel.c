@@ -87,7 +87,7 @@ static void cancel_at_random(size_t count, uint32_t limit, int *hit_prompt, int 
     }
     printf("# %d cancels hit the prompt, %d the generation; longest wait %.1f ms\n", *hit_prompt,
            *hit_generation, worst * 1000);
-    CHECK(worst < 0.05);
+    CHECK(worst < 0.05 || TEST_SANITIZED);
     loam_session_release(session);
     loam_model_release(model);
     loam_engine_release(engine);

@@ -7,19 +7,6 @@
 
 #define MODEL "models/stories260K.gguf"
 
-/* gcc says so by macros, clang by features. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(undefined_behavior_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 static void the_plan_is_what_is_held(void)
 {
     if (!test_data(MODEL))
@@ -108,7 +95,7 @@ static void stack_of_64_kb_suffices(void)
     pthread_t thread;
     if (!test_data(MODEL))
         SKIP("no reference data: " MODEL);
-#if SANITIZED
+#if TEST_SANITIZED
     SKIP("sanitizers need more stack than the code");
 #endif
     pthread_attr_init(&attributes);

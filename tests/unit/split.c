@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Words of a text by each splitter: what the patterns say, of any bytes, and in
+ * linear time. The patterns against real texts are in conformance/tokenizer. */
+#include "test.h"
+
+#include "text/split.h"
+#include "text/unicode.h"
+
+#include <time.h>
+
+/* The words of text[length], with '|' between them. */
+static void split(char *out, const char *name, const char *text, size_t length)
+{
+    struct split_walk walk;
+    const struct splitter *splitter = loam_split_find(name, strlen(name));
+    size_t written = 0, at = 0, word;
+    out[0] = 0;
+    REQUIRE(splitter);
+    loam_split_begin(&walk, splitter, text, length);
+    while ((word = loam_split_next(&walk)) > 0) {
+        if (at)
+            out[written++] = '|';
+        memcpy(out + written, text + at, word);
+        written += word;
+        at += word;
+    }
+    out[written] = 0;
+    CHECK_EQUAL(at, length);
+    CHECK_EQUAL(loam_split_next(&walk), 0);
+}
+
+struct sample {
+    const char *splitter, *text, *words;
+};
+
+static const struct sample samples[] = {
+    {"gpt-2", "", ""},
+    {"gpt-2", "It's 12 o'clock!!", "It|'s| 12| o|'|clock|!!"},
+    {"gpt-2", "IT'S", "IT|'|S"},
+    {"gpt-2", "a  b   ", "a| | b|   "},
+    {"gpt-2", "a\n\n b", "a|\n\n| b"},
+    {"gpt-2", "a\nb\t\tc", "a|\n|b|\t|\t|c"},
+    {"gpt-2", "x\xC3\xA9y\xC2\xB2 \xE2\x80\x94", "x\xC3\xA9y|\xC2\xB2| \xE2\x80\x94"},
+    {"gpt-2", "a\xC2\xA0\xC2\xA0z", "a|\xC2\xA0|\xC2\xA0|z"}, /* no-break spaces */
+    {"gpt-2", "a\xFF\x80-b", "a|\xFF\x80-|b"},
+    {"llama-bpe", "IT'S it's", "IT|'S| it|'s"},
+    {"llama-bpe", "12345 67", "123|45| |67"},
+    {"llama-bpe", "a.b\tc (d", "a|.b|\tc| (|d"},
+    {"llama-bpe", "x!?\r\n\r\n  y", "x|!?\r\n\r\n| | y"},
+    {"llama-bpe", " \n \n  z", " \n \n| | z"},
+    {"llama-bpe", "a   ", "a|   "},
+    {"llama3", "(x", "(x"},
+    {"llama-v3", "(x", "(x"},
+    {"smollm", "a12 b3", "a|1|2| b|3"},
+    {"smollm", "a 1  2", "a| |1|  |2"}, /* what follows a cut is not seen */
+    {"starcoder", "x42", "x|4|2"},
+    {"default", "IT's $5.00, 12345", "IT|'|s| |$|5|.|00|,| |123|45"},
+    {"default", "a--b \xE2\x80\x94`", "a|--|b| |\xE2\x80\x94|`"},
+};
+
+static void words_of_each_splitter(void)
+{
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        char words[256];
+        split(words, samples[i].splitter, samples[i].text, strlen(samples[i].text));
+        if (strcmp(words, samples[i].words) != 0) {
+            printf("# %s:\n", samples[i].splitter);
+            CHECK_TEXT(words, samples[i].words);
+        }
+    }
+}
+
+static void unknown_names_are_not_found(void)
+{
+    CHECK(!loam_split_find("gpt-3", 5));
+    CHECK(!loam_split_find("", 0));
+    CHECK(!loam_split_find("gpt-22", 6));
+    CHECK(loam_split_find("gpt-22", 5) != NULL); /* the length counts */
+    for (const char *const *name = loam_split_names(); *name; name++)
+        CHECK(loam_split_find(*name, strlen(*name)) != NULL);
+}
+
+/* Characters that patterns tell apart, and broken ones. */
+static const char *const parts[] = {"a",
+                                    "Z",
+                                    "1",
+                                    "9",
+                                    " ",
+                                    " ",
+                                    "\n",
+                                    "\r",
+                                    "\t",
+                                    "'",
+                                    "s",
+                                    "'ll",
+                                    "!",
+                                    "$",
+                                    "`",
+                                    "\xC3\xA9",
+                                    "\xC2\xA0",
+                                    "\xC2\xB2",
+                                    "\xE2\x80\x94",
+                                    "\xE4\xBD\xA0",
+                                    "\xF0\x9F\x98\x80",
+                                    "\x80",
+                                    "\xE4\xBD",
+                                    "\xF0\x9F",
+                                    "\xFF"};
+
+/* Every word has bytes, together they are the text, whatever it holds; copies
+ * of exact size let a sanitizer see a read behind the end. */
+static void any_bytes_are_split(void)
+{
+    uint64_t random = 7;
+    for (int round = 0; round < 4000; round++) {
+        char text[64], words[256];
+        size_t length = 0;
+        for (uint32_t count = test_random(&random) % 12; count > 0; count--) {
+            const char *part = parts[test_random(&random) % (sizeof parts / sizeof parts[0])];
+            memcpy(text + length, part, strlen(part));
+            length += strlen(part);
+        }
+        char *copy = malloc(length + !length);
+        memcpy(copy, text, length);
+        for (const char *const *name = loam_split_names(); *name; name++)
+            split(words, *name, copy, length);
+        free(copy);
+    }
+}
+
+/* A million bytes of what could be looked at again and again. */
+static void long_texts_take_linear_time(void)
+{
+    static const char *const units[] = {"a", " ",  "\n",       "ab cd ", "\n    ", "'",
+                                        "1", " 1", "\xC2\xA0", "\x80",   "!\n",    "x\t "};
+    enum { SIZE = 1000000 };
+    char *text = malloc(SIZE);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        size_t unit = strlen(units[i]);
+        for (size_t at = 0; at < SIZE; at++)
+            text[at] = units[i][at % unit];
+        for (const char *const *name = loam_split_names(); *name; name++) {
+            struct split_walk walk;
+            clock_t begin = clock();
+            size_t at = 0, word;
+            loam_split_begin(&walk, loam_split_find(*name, strlen(*name)), text, SIZE);
+            while ((word = loam_split_next(&walk)) > 0)
+                at += word;
+            CHECK_EQUAL(at, SIZE);
+            CHECK(clock() - begin < 5 * CLOCKS_PER_SEC);
+        }
+    }
+    free(text);
+}
+
+static void categories_of_characters(void)
+{
+    static const struct {
+        uint32_t code_point;
+        enum category category;
+    } known[] = {{'A', CATEGORY_LU},       {'z', CATEGORY_LL},    {'0', CATEGORY_ND},
+                 {'_', CATEGORY_PC},       {'+', CATEGORY_SM},    {'$', CATEGORY_SC},
+                 {'^', CATEGORY_SK},       {0, CATEGORY_CC},      {0x1C5, CATEGORY_LT},
+                 {0x2B0, CATEGORY_LM},     {0x301, CATEGORY_MN},  {0x903, CATEGORY_MC},
+                 {0x20DD, CATEGORY_ME},    {0x2160, CATEGORY_NL}, {0xB2, CATEGORY_NO},
+                 {0x2014, CATEGORY_PD},    {0x28, CATEGORY_PS},   {0x29, CATEGORY_PE},
+                 {0xAB, CATEGORY_PI},      {0xBB, CATEGORY_PF},   {0x2028, CATEGORY_ZL},
+                 {0x2029, CATEGORY_ZP},    {0xA0, CATEGORY_ZS},   {0x200D, CATEGORY_CF},
+                 {0xD800, CATEGORY_CS},    {0xE000, CATEGORY_CO}, {0x10FFFD, CATEGORY_CO},
+                 {0x10FFFF, CATEGORY_CN},  {0x4E00, CATEGORY_LO}, {0x9FFF, CATEGORY_LO},
+                 {0x1F600, CATEGORY_SO},   {0x378, CATEGORY_CN},  {0x110000, CATEGORY_CN},
+                 {0xFFFFFFFF, CATEGORY_CN}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        CHECK_EQUAL(loam_unicode_category(known[i].code_point), known[i].category);
+    /* White_Space has 25 members. */
+    int spaces = 0;
+    for (uint32_t c = 0; c <= 0x10FFFF; c++)
+        spaces += loam_unicode_is_space(c);
+    CHECK_EQUAL(spaces, 25);
+}
+
+int main(void)
+{
+    RUN(words_of_each_splitter);
+    RUN(unknown_names_are_not_found);
+    RUN(any_bytes_are_split);
+    RUN(long_texts_take_linear_time);
+    RUN(categories_of_characters);
+    return test_end();
+}
