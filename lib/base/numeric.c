@@ -112,6 +112,10 @@ void loam_sincos(double x, double *sine, double *cosine)
     static const double cosine_terms[] = {
         -1.0 / 6402373705728000, 1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600,
         -1.0 / 3628800,          1.0 / 40320,          -1.0 / 720,         1.0 / 24};
+    if (!(x >= -0x1p31 && x <= 0x1p31)) { /* beyond it the reduction means nothing; NaN is seen */
+        *sine = *cosine = (double)loam_float_from_bits(0x7FC00000u);
+        return;
+    }
     /* Quarter turns taken off, pi / 2 in three parts. */
     double n = fma(x, 0x1.45f306dc9c883p-1, round_f64) - round_f64;
     double r = fma(n, -0x1.921fb54442d18p0, x);

@@ -20,7 +20,7 @@ double loam_log(double x);               /* x > 0 normal; 0: -infinity; negative
 double loam_pow(double base, double exponent); /* base > 0; rope frequencies: base up to 1e9, |exponent| <= 1: relative error under 1e-14 */
 
 /* *sine and *cosine of x, for |x| up to 2^31: position * frequency. Absolute
- * error under 2^-50 for |x| < 2^20. */
+ * error under 2^-50 for |x| < 2^20. Beyond 2^31, and for NaN: NaN. */
 void loam_sincos(double x, double *sine, double *cosine);
 
 /* Random numbers by counter: Philox4x32-10 (Salmon et al., "Parallel random

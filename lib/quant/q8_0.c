@@ -5,27 +5,32 @@
 
 void loam_dequantize_q8_0(float *out, const void *blocks, size_t n)
 {
-    const struct block_q8_0 *block = blocks;
     for (size_t i = 0; i < n / 32; i++) {
-        float d = loam_half_to_float(block[i].d);
+        struct block_q8_0 block; /* copied: blocks may lie at odd addresses */
+        memcpy(&block, (const char *)blocks + i * sizeof block, sizeof block);
+        float d = loam_half_to_float(block.d);
         for (size_t j = 0; j < 32; j++)
-            out[i * 32 + j] = d * (float)block[i].qs[j];
+            out[i * 32 + j] = d * (float)block.qs[j];
     }
 }
 
-/* The largest magnitude becomes 127. */
+/* The largest magnitude becomes 127. Of numbers that are not finite the
+ * integers are 0; an infinity stays visible in the scale. */
 void loam_quantize_q8_0(void *blocks, const float *x, size_t n)
 {
-    struct block_q8_0 *block = blocks;
     for (size_t i = 0; i < n / 32; i++) {
+        struct block_q8_0 block;
         float most = 0;
         for (size_t j = 0; j < 32; j++) {
             float magnitude = x[i * 32 + j] < 0 ? -x[i * 32 + j] : x[i * 32 + j];
             most = magnitude > most ? magnitude : most;
         }
         float d = most / 127, inverse = most >= 0x1p-100f ? 127 / most : 0;
-        block[i].d = loam_half_from_float(d);
-        for (size_t j = 0; j < 32; j++)
-            block[i].qs[j] = (int8_t)loam_round(x[i * 32 + j] * inverse);
+        block.d = loam_half_from_float(d);
+        for (size_t j = 0; j < 32; j++) {
+            float scaled = x[i * 32 + j] * inverse;
+            block.qs[j] = scaled == scaled ? (int8_t)loam_round(scaled) : 0;
+        }
+        memcpy((char *)blocks + i * sizeof block, &block, sizeof block);
     }
 }

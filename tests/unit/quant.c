@@ -114,6 +114,88 @@ static void the_table_is_sound(void)
           !loam_weight_type_named("Q4_00", 5));
 }
 
+/* Number, block and bytes of each type, from the manifest; the few that it
+ * lacks follow from their layouts. */
+static void the_table_agrees_with_the_manifest(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t id, elements, bytes;
+    } plain[] = {{"F32", 0, 1, 4},  {"I8", 24, 1, 1},  {"I16", 25, 1, 2},   {"I32", 26, 1, 4},
+                 {"I64", 27, 1, 8}, {"F64", 28, 1, 8}, {"Q8_1", 9, 32, 36}, {"Q8_K", 15, 256, 292}};
+    for (size_t i = 0; i < LOAM_COUNT_OF(plain); i++) {
+        const struct weight_type *type = loam_weight_type(plain[i].id);
+        CHECK(type && strcmp(type->name, plain[i].name) == 0 &&
+              type->block_elements == plain[i].elements && type->block_bytes == plain[i].bytes);
+    }
+    size_t size, count = 0;
+    char *manifest = (char *)test_read(test_data("quant/manifest.json"), &size);
+    if (!manifest)
+        SKIP("no reference data: quant");
+    for (const char *at = manifest; (at = strstr(at, "\"type\": \"")) != NULL; at++) {
+        char name[16];
+        unsigned id, elements, bytes;
+        if (sscanf(at,
+                   "\"type\": \"%15[^\"]\", \"ggml_type_id\": %u, \"block_size\": %u, "
+                   "\"block_bytes\": %u",
+                   name, &id, &elements, &bytes) != 4)
+            continue;
+        const struct weight_type *type = loam_weight_type_named(name, strlen(name));
+        CHECK(type && type->id == id && type->block_elements == elements &&
+              type->block_bytes == bytes);
+        count++;
+    }
+    CHECK_EQUAL(count, 27);
+    free(manifest);
+}
+
+/* Blocks lie anywhere, and hold anything: no address or number is undefined. */
+static void blocks_at_odd_addresses_and_odd_numbers(void)
+{
+    static const char *const names[] = {"F32", "F16", "BF16", "Q8_0", "Q4_0"};
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 0x1.fffffep127f};
+    float x[32], even_out[32], odd_out[32];
+    unsigned char bytes[256];
+    for (size_t i = 0; i < LOAM_COUNT_OF(names); i++) {
+        const struct weight_type *type = loam_weight_type_named(names[i], strlen(names[i]));
+        for (size_t j = 0; j < 32; j++)
+            x[j] = (float)j * 0.37f - 5;
+        type->quantize(bytes, x, 32);
+        type->dequantize(even_out, bytes, 32);
+        type->quantize(bytes + 1, x, 32);
+        type->dequantize(odd_out, bytes + 1, 32);
+        CHECK(memcmp(even_out, odd_out, sizeof odd_out) == 0);
+        for (size_t j = 0; j < LOAM_COUNT_OF(odd); j++) {
+            x[7] = odd[j];
+            type->quantize(bytes + 1, x, 32);
+            if (type->block_elements == 1 || isinf(odd[j])) {
+                type->dequantize(odd_out, bytes + 1, 32);
+                CHECK(odd_out[7] != 0);
+            }
+        }
+    }
+}
+
+/* Numbers that land next to halves: the product x * (127 / m) in float, and
+ * no other form of it, decides. */
+static void activations_round_their_own_product(void)
+{
+    uint64_t state = 3;
+    for (int round = 0; round < 2000; round++) {
+        float x[32], m = 1 + (float)test_random(&state) * 0x1p-32f;
+        int8_t q[32];
+        for (int i = 0; i < 32; i++)
+            x[i] = m * (float)(i * 3 + (round & 1)) / 127 + m * 0.5f / 127;
+        x[31] = -m;
+        float inverse = 127 / m;
+        CHECK(loam_quantize_group(q, x, 32) == m / 127);
+        for (int i = 0; i < 32; i++) {
+            float product = x[i] * inverse;
+            CHECK_EQUAL(q[i], (int)nearbyintf(product));
+        }
+    }
+}
+
 static void activations_by_rule_3(void)
 {
     float x[32] = {0};
@@ -148,6 +230,9 @@ int main(void)
     RUN(q4_0_blocks);
     RUN(quantisers_are_as_good_as_the_reference);
     RUN(the_table_is_sound);
+    RUN(the_table_agrees_with_the_manifest);
+    RUN(blocks_at_odd_addresses_and_odd_numbers);
     RUN(activations_by_rule_3);
+    RUN(activations_round_their_own_product);
     return test_end();
 }
