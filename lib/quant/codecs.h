@@ -4,6 +4,7 @@
 #ifndef LOAM_QUANT_CODECS_H
 #define LOAM_QUANT_CODECS_H
 
+#include "quant/blocks.h"
 #include "quant/types.h"
 
 void loam_dequantize_f32(float *out, const void *blocks, size_t n);

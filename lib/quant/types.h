@@ -9,6 +9,25 @@
 
 #include "base/base.h"
 
+/*
+ * The packed form of a matrix, one for all CPU levels: its rows in panels of
+ * 16 (a short last one filled up with zeros), a panel as a sequence of units
+ * along the row, a unit as 16 rows interleaved by 4 numbers. Packing moves
+ * bits and rounds nothing: a packed matrix unpacks to the same bytes.
+ */
+enum { PANEL_ROWS = 16 };
+
+struct weight_packing {
+    uint32_t unit_elements; /* of each row in a unit: one or two blocks */
+    uint32_t unit_bytes;    /* of 16 rows; a multiple of 64 */
+    /* unit[unit_bytes] = `count` consecutive blocks of each of 16 rows;
+     * rows[i] are row i's, NULL for a row that is not there; what is not
+     * there is zero bytes. count is 1 up to the unit's number of blocks. */
+    void (*pack)(void *unit, const void *const rows[PANEL_ROWS], size_t count);
+    /* blocks[count] = the blocks of one row as they were in the file. */
+    void (*unpack)(void *blocks, const void *unit, size_t row, size_t count);
+};
+
 struct weight_type {
     uint32_t id;             /* the number in GGUF files */
     const char *name;        /* such as "Q4_0" */
@@ -20,6 +39,7 @@ struct weight_type {
     void (*dequantize)(float *out, const void *blocks, size_t n);
     /* The nearest blocks; NULL: the type has no quantiser. */
     void (*quantize)(void *blocks, const float *x, size_t n);
+    const struct weight_packing *packing; /* NULL: rows stay as in the file */
 };
 
 /* The type with that number in GGUF files, or NULL. */
@@ -31,17 +51,19 @@ const struct weight_type *loam_weight_type_named(const char *name, size_t length
 /* The i-th type of the table in ascending id, or NULL beyond its end. */
 const struct weight_type *loam_weight_type_at(size_t index);
 
-/* Blocks as they lie in files, little-endian. */
-struct block_q8_0 {
-    uint16_t d;   /* scale, f16 */
-    int8_t qs[32];
-};
-struct block_q4_0 {
-    uint16_t d;     /* scale, f16 */
-    uint8_t qs[16]; /* byte j: number j in the low nibble, j + 16 in the high; value d * (q - 8) */
-};
-_Static_assert(sizeof(struct block_q8_0) == 34, "layout of the file format");
-_Static_assert(sizeof(struct block_q4_0) == 18, "layout of the file format");
+/* Bytes of a matrix as packed: panels are contiguous, each of
+ * ceil(width / unit_elements) units. rows and width at most 2^32. */
+uint64_t loam_packed_panel_bytes(const struct weight_type *type, uint64_t width);
+uint64_t loam_packed_bytes(const struct weight_type *type, uint64_t width, uint64_t rows);
+
+/* One panel: rows[i] is row i's bytes in the file's layout, or NULL. */
+void loam_pack_panel(const struct weight_type *type, void *panel,
+                     const void *const rows[PANEL_ROWS], size_t width);
+
+/* Blocks [first, first + count) of one row of a panel as they were in the
+ * file. */
+void loam_unpack_blocks(const struct weight_type *type, void *blocks, const void *panel, size_t row,
+                        size_t first, size_t count);
 
 /* One group of activations, by rule 3 of the numeric contract: m is the
  * largest magnitude; below 2^-100 the scale is 0 and q all zero; else the

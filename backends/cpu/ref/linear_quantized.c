@@ -7,6 +7,7 @@
  */
 #include "base/half.h"
 #include "cpu/ref/ref.h"
+#include "quant/blocks.h"
 
 #include <math.h>
 
