@@ -10,7 +10,7 @@
 #define LOAM_BACKENDS_CPU_CPU_H
 
 #include "base/half.h"
-#include "cpu/kernels.h"
+#include "cpu/levels.h"
 #include "tensor/engine.h"
 
 struct cpu_backend {
@@ -20,11 +20,19 @@ struct cpu_backend {
     struct cpu_kernels kernels;
 };
 
-/* Makes the CPU backend of an engine, with the kernels of a level (never
- * BEST). Both memory and pool outlive it.
+/* Makes the CPU backend of an engine, with the kernels of a level that is
+ * available (never BEST). Both memory and pool outlive it.
  * [errors: MEMORY] */
 loam_status loam_cpu_create(struct backend **out, struct memory *memory, struct pool *pool,
                             int32_t level, loam_error *error);
+
+/* ---- weights --------------------------------------------------------------- */
+
+uint64_t loam_cpu_weight_bytes(const struct backend *backend, const struct weight *weight);
+uint64_t loam_cpu_upload_bytes(const struct backend *backend, const struct weight *weight);
+loam_status loam_cpu_upload(struct backend *backend, struct weight *weight,
+                            const struct weight_reader *reader, loam_error *error);
+void loam_cpu_release_weight(struct backend *backend, struct weight *weight);
 
 /* ---- the segment ---------------------------------------------------------- */
 
@@ -36,7 +44,7 @@ enum phase_kind {
     PHASE_RMS_NORM,
     PHASE_ROTATION, /* cosines and sines of the step's positions */
     PHASE_ROPE,
-    PHASE_STORE,    /* keys and values into their pages */
+    PHASE_STORE, /* keys and values into their pages */
     PHASE_ATTENTION,
     PHASE_GATE,
     PHASE_ADD,
@@ -55,11 +63,18 @@ struct buffer {
 struct phase {
     enum phase_kind kind;
     const struct node *node;
-    loam_tensor tensor;     /* whose value it makes, or LOAM_NO_TENSOR */
-    int32_t out, out_scales; /* buffers; scales of PHASE_QUANTIZE */
-    int32_t quantized;      /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with its rotation; else -1 */
-    uint32_t group;         /* PHASE_QUANTIZE: numbers that share a scale */
+    loam_tensor tensor;      /* whose value it makes, or LOAM_NO_TENSOR */
+    int32_t out, out_scales; /* buffers; scales and sums of PHASE_QUANTIZE */
+    int32_t quantized; /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with
+                          its rotation; else -1 */
+    uint32_t group;    /* PHASE_QUANTIZE: numbers that share a scale */
 };
+
+/* The second buffer of quantised rows: scales, then sums of 32, then of 16. */
+static inline uint64_t loam_cpu_scales_bytes(uint64_t rows, uint64_t width, uint64_t group)
+{
+    return rows * (width / group * sizeof(float) + width / 32 * 2 + width / 16 * 2);
+}
 
 struct segment {
     struct cpu_backend *backend;
@@ -68,14 +83,14 @@ struct segment {
     size_t phase_count, phase_capacity;
     struct buffer *buffers;
     size_t buffer_count, buffer_capacity;
-    int32_t *value_buffer;      /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
-    struct kv_layout *layouts;  /* [attention_count] */
+    int32_t *value_buffer;     /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
+    struct kv_layout *layouts; /* [attention_count] */
     uint64_t page_bytes;
     uint64_t scratch_bytes;
-    unsigned char *scratch;     /* taken by allocate */
-    uint32_t *output_rows;      /* [max_rows]: rows with the output flag */
-    atomic_uchar *numeric;      /* [max_sequences] */
-    uint32_t *sequence_tiles;   /* [max_sequences + 1]: row blocks before each sequence */
+    unsigned char *scratch;   /* taken by allocate */
+    uint32_t *output_rows;    /* [max_rows]: rows with the output flag */
+    atomic_uchar *numeric;    /* [max_sequences] */
+    uint32_t *sequence_tiles; /* [max_sequences + 1]: row blocks before each sequence */
 };
 
 loam_status loam_cpu_compile(struct segment **out, struct backend *backend, loam_graph *graph,

@@ -23,35 +23,44 @@ enum { LANES = 16 };
 /* The widest attention head. */
 enum { MAX_HEAD_WIDTH = 1024 };
 
-/* Rows of activations quantised by groups: row r has q[r * width ...] and
- * scales[r * (width / group) ...]. */
+/* Rows of activations quantised by groups, with the sums of their integers
+ * that unsigned products need. width is a multiple of 32 and of group; group
+ * is 32 or 256. */
 struct quantize_tile {
-    const float *x;      /* [rows][x_stride] */
-    int8_t *q;           /* [rows][width] */
-    float *scales;       /* [rows][width / group] */
+    const float *x;  /* [rows][x_stride] */
+    int8_t *q;       /* [rows][width] */
+    float *scales;   /* [rows][width / group] */
+    int16_t *sums32; /* [rows][width / 32]: of 32 numbers of q */
+    int16_t *sums16; /* [rows][width / 16] */
     size_t x_stride, width, group;
     size_t first_row, row_count;
 };
 
 /* Outputs [first_output, first_output + output_count) for rows [0, rows). */
 struct linear_tile {
-    const void *weights; /* [all outputs][width] in the file's layout */
-    size_t row_bytes;    /* of one output's weights */
-    size_t width;        /* K */
+    /* Float types: [all outputs] rows of row_bytes in the file's layout.
+     * Quantised types: panels of 16 outputs, panel_bytes each, as packed
+     * (quant/blocks.h); first_output is then a multiple of 16. */
+    const void *weights;
+    size_t row_bytes, panel_bytes;
+    size_t width; /* K */
     size_t first_output, output_count;
     size_t rows;
-    const float *x;      /* [rows][x_stride]: float products */
+    const float *x; /* [rows][x_stride]: float products */
     size_t x_stride;
-    const int8_t *q;     /* [rows][width]: quantised products */
+    const int8_t *q;     /* [rows][width]: quantised products, as of struct quantize_tile */
     const float *scales; /* [rows][width / group] */
-    const float *bias;   /* [all outputs] or NULL */
-    float *out;          /* [rows][out_stride], indexed by output */
+    const int16_t *sums32, *sums16;
+    const float *bias; /* [all outputs] or NULL */
+    float *out;        /* [rows][out_stride], indexed by output */
     size_t out_stride;
 };
 
+/* Rows of a weight table as f32, one for each token. */
 struct embed_tile {
-    const void *weights;
-    size_t row_bytes, width;
+    const struct weight_type *type;
+    const void *weights; /* as of struct linear_tile */
+    size_t row_bytes, panel_bytes, width;
     const int32_t *tokens; /* [rows] */
     float *out;            /* [rows][width] */
     size_t first_row, row_count;
@@ -69,10 +78,11 @@ struct norm_tile {
  * are copied. */
 struct rope_tile {
     const float *x;
-    float *out;            /* [rows][heads * head_width] */
-    const float *rotation; /* [rows][dimensions]: cosines, then sines, of dimensions / 2 pairs each */
+    float *out; /* [rows][heads * head_width] */
+    const float
+        *rotation; /* [rows][dimensions]: cosines, then sines, of dimensions / 2 pairs each */
     size_t heads, head_width, dimensions;
-    int32_t pairing;       /* LOAM_ROPE_... */
+    int32_t pairing; /* LOAM_ROPE_... */
     size_t first_row, row_count;
 };
 
@@ -85,32 +95,32 @@ struct rope_tile {
  *   values  [PAGE][ceil(value_width / 32)]
  */
 struct kv_layout {
-    int32_t type;         /* LOAM_KV_F32, F16, Q8_0 */
+    int32_t type; /* LOAM_KV_F32, F16, Q8_0 */
     uint32_t kv_heads, key_width, value_width;
-    size_t key_offset;    /* bytes from the page's start to head 0's keys */
-    size_t key_bytes;     /* of one head, a multiple of 64 */
+    size_t key_offset; /* bytes from the page's start to head 0's keys */
+    size_t key_bytes;  /* of one head, a multiple of 64 */
     size_t value_offset, value_bytes;
 };
 
 /* Stores the keys and values of rows of one sequence. */
 struct store_tile {
     const struct kv_layout *layout;
-    const float *k, *v;   /* [rows][kv_heads * key_width], [rows][kv_heads * value_width] */
+    const float *k, *v; /* [rows][kv_heads * key_width], [rows][kv_heads * value_width] */
     size_t first_row, row_count;
-    size_t position;      /* of first_row */
-    void *const *pages;   /* of the sequence: page i holds positions [64 i, 64 i + 64) */
+    size_t position;    /* of first_row */
+    void *const *pages; /* of the sequence: page i holds positions [64 i, 64 i + 64) */
 };
 
 /* Attention of rows of one sequence, for the query heads of one KV head. */
 struct attention_tile {
     const struct kv_layout *layout;
     size_t kv_head, heads_per_kv_head;
-    const float *q;       /* [rows][q_stride]; query head h at h * key_width */
-    float *out;           /* [rows][out_stride]; query head h at h * value_width */
+    const float *q; /* [rows][q_stride]; query head h at h * key_width */
+    float *out;     /* [rows][out_stride]; query head h at h * value_width */
     size_t q_stride, out_stride;
     size_t first_row, row_count;
-    size_t position;      /* of first_row */
-    size_t window;        /* positions a row sees, its own included; 0: all */
+    size_t position; /* of first_row */
+    size_t window;   /* positions a row sees, its own included; 0: all */
     float scale;
     void *const *pages;
 };
@@ -127,21 +137,33 @@ enum { WEIGHT_TYPES = 48 };
 struct cpu_kernels {
     void (*quantize)(const struct quantize_tile *tile);
     void (*linear[WEIGHT_TYPES])(const struct linear_tile *tile); /* NULL: not supported */
-    void (*embed[WEIGHT_TYPES])(const struct embed_tile *tile);   /* NULL: not supported */
+    uint32_t
+        linear_products; /* multiply-adds that a linear tile does in well under a millisecond */
     void (*rms_norm)(const struct norm_tile *tile);
     void (*rope)(const struct rope_tile *tile);
     /* false if a key or value is not finite, or leaves the range of f16 */
     bool (*store)(const struct store_tile *tile);
     void (*attention)(const struct attention_tile *tile);
+    uint32_t attention_rows; /* rows that an attention tile takes at most */
     void (*gate_silu)(const struct elementwise_tile *tile); /* out = silu(a) * b */
     void (*add)(const struct elementwise_tile *tile);       /* out = a + b */
 };
+
+/* Looks rows up: the exact value of every weight. One for all levels: it moves
+ * one row per token. */
+void loam_cpu_embed(const struct embed_tile *tile);
 
 /* Bytes of one KV head's keys and values in a page, multiples of 64. */
 size_t loam_kv_key_bytes(int32_t type, uint32_t key_width);
 size_t loam_kv_value_bytes(int32_t type, uint32_t value_width);
 
-/* The scalar definition. */
-void loam_kernels_ref(struct cpu_kernels *kernels);
+/* The levels, each overriding what it has of the one before; those that this
+ * build lacks are not linked (levels.c). */
+void loam_kernels_ref(struct cpu_kernels *kernels);  /* the scalar definition */
+void loam_kernels_avx2(struct cpu_kernels *kernels); /* AVX2, FMA, F16C */
+void loam_kernels_avx_vnni(struct cpu_kernels *kernels);
+void loam_kernels_neon(struct cpu_kernels *kernels);
+void loam_kernels_neon_dotprod(struct cpu_kernels *kernels);
+void loam_kernels_neon_i8mm(struct cpu_kernels *kernels);
 
 #endif

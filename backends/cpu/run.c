@@ -8,10 +8,9 @@
 
 /* Sizes of tiles: well under a millisecond for the slowest kernels. */
 enum {
-    TILE_PRODUCTS = 1 << 18, /* multiply-adds of a linear tile */
+    TILE_BYTES = 1 << 16,    /* weights of a linear tile */
     TILE_ELEMENTS = 1 << 14, /* numbers of a row-wise tile */
-    LINEAR_ROWS = 32,        /* rows of a linear tile at most */
-    ATTENTION_ROWS = 4       /* rows of an attention tile at most */
+    LINEAR_ROWS = 32         /* rows of a linear tile at least, if there are so many */
 };
 
 /* One phase of one step, as its tiles see it. */
@@ -51,6 +50,30 @@ static size_t row_bytes(const struct weight *weight)
     return (size_t)(weight->bytes / weight->rows);
 }
 
+static size_t panel_bytes(const struct weight *weight)
+{
+    return weight->type->packing ? (size_t)loam_packed_panel_bytes(weight->type, weight->width) : 0;
+}
+
+/* The parts of a step's quantised rows, of which the phase has `rows`. */
+struct quantized {
+    int8_t *q;
+    float *scales;
+    int16_t *sums32, *sums16;
+    size_t groups;
+};
+
+static struct quantized quantized_of(const struct work *work, const struct phase *phase,
+                                     size_t width)
+{
+    struct quantized out = {.q = buffer_of(work->segment, phase->out),
+                            .scales = buffer_of(work->segment, phase->out_scales),
+                            .groups = width / phase->group};
+    out.sums32 = (int16_t *)(out.scales + work->rows * out.groups);
+    out.sums16 = out.sums32 + work->rows * (width / 32);
+    return out;
+}
+
 /* Rows [*first, *first + *count) of a row-wise tile. */
 static void tile_rows(const struct work *work, uint32_t tile, size_t *first, size_t *count)
 {
@@ -63,14 +86,16 @@ static void tile_rows(const struct work *work, uint32_t tile, size_t *first, siz
 static void run_embed(const struct work *work, size_t first, size_t count)
 {
     const struct weight *weight = weight_of(work, work->phase->node->inputs[0]);
-    struct embed_tile tile = {.weights = weight->resident,
+    struct embed_tile tile = {.type = weight->type,
+                              .weights = weight->resident,
                               .row_bytes = row_bytes(weight),
+                              .panel_bytes = panel_bytes(weight),
                               .width = weight->width,
                               .tokens = work->step->tokens,
                               .out = value_of(work, work->phase->tensor),
                               .first_row = first,
                               .row_count = count};
-    work->segment->backend->kernels.embed[weight->type->id](&tile);
+    loam_cpu_embed(&tile);
 }
 
 static void run_quantize(const struct work *work, size_t first, size_t count)
@@ -78,9 +103,12 @@ static void run_quantize(const struct work *work, size_t first, size_t count)
     const struct phase *phase = work->phase;
     loam_tensor x = phase->node->inputs[0];
     size_t width = loam_graph_node(work->segment->graph, x)->width;
+    struct quantized rows = quantized_of(work, phase, width);
     struct quantize_tile tile = {.x = value_of(work, x),
-                                 .q = buffer_of(work->segment, phase->out),
-                                 .scales = buffer_of(work->segment, phase->out_scales),
+                                 .q = rows.q,
+                                 .scales = rows.scales,
+                                 .sums32 = rows.sums32,
+                                 .sums16 = rows.sums16,
                                  .x_stride = width,
                                  .width = width,
                                  .group = phase->group,
@@ -211,6 +239,7 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
     size_t first_row, width = weight->width, stride = node->width;
     struct linear_tile tile = {.weights = weight->resident,
                                .row_bytes = row_bytes(weight),
+                               .panel_bytes = panel_bytes(weight),
                                .width = width,
                                .x_stride = width,
                                .out_stride = stride};
@@ -218,11 +247,12 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
     tile.first_output = (size_t)(tile_index / work->row_tiles) * work->outputs_per_tile;
     tile.output_count = loam_min(work->outputs_per_tile, weight->rows - tile.first_output);
     if (work->phase->quantized >= 0) {
-        const struct phase *quantized = &work->segment->phases[work->phase->quantized];
-        size_t groups = width / quantized->group;
-        tile.q = (const int8_t *)buffer_of(work->segment, quantized->out) + first_row * width;
-        tile.scales =
-            (const float *)buffer_of(work->segment, quantized->out_scales) + first_row * groups;
+        struct quantized rows =
+            quantized_of(work, &work->segment->phases[work->phase->quantized], width);
+        tile.q = rows.q + first_row * width;
+        tile.scales = rows.scales + first_row * rows.groups;
+        tile.sums32 = rows.sums32 + first_row * (width / 32);
+        tile.sums16 = rows.sums16 + first_row * (width / 16);
     } else {
         tile.x = value_of(work, node->inputs[0]) + first_row * width;
     }
@@ -240,9 +270,10 @@ static uint32_t sequence_rows(const struct work *work, uint32_t block, size_t *f
     while (before[i + 1] <= block)
         i++;
     const loam_step_sequence *sequence = &work->step->sequences[i];
-    size_t offset = (size_t)(block - before[i]) * ATTENTION_ROWS;
+    size_t rows = work->segment->backend->kernels.attention_rows;
+    size_t offset = (size_t)(block - before[i]) * rows;
     *first = sequence->first_row + offset;
-    *count = loam_min(ATTENTION_ROWS, sequence->row_count - offset);
+    *count = loam_min(rows, sequence->row_count - offset);
     return i;
 }
 
@@ -293,14 +324,20 @@ static uint32_t divide_up(uint64_t a, uint64_t b)
     return (uint32_t)((a + b - 1) / b);
 }
 
-/* Cuts a product into tiles; returns their number. */
+/* Cuts a product into tiles; returns their number. A tile is as large as its
+ * time allows, by work and by the weights that it reads; weights are read
+ * again for each block of rows, so rows are cut last. */
 static uint32_t cut_linear(struct work *work)
 {
     const struct weight *weight = weight_of(work, work->phase->node->inputs[1]);
-    work->rows_per_tile = (uint32_t)loam_min(work->rows, LINEAR_ROWS);
+    uint64_t products = work->segment->backend->kernels.linear_products;
+    uint64_t unit = weight->type->packing ? PANEL_ROWS : 1; /* outputs */
+    uint64_t rows = loam_max(products / (unit * weight->width), LINEAR_ROWS);
+    work->rows_per_tile = (uint32_t)loam_min(work->rows, rows);
     work->row_tiles = divide_up(work->rows, work->rows_per_tile);
-    uint64_t outputs = TILE_PRODUCTS / ((uint64_t)work->rows_per_tile * weight->width);
-    work->outputs_per_tile = (uint32_t)loam_max(outputs, 1);
+    uint64_t by_work = products / ((uint64_t)work->rows_per_tile * weight->width);
+    uint64_t outputs = loam_min(by_work, TILE_BYTES / row_bytes(weight));
+    work->outputs_per_tile = (uint32_t)loam_max(outputs / unit * unit, unit);
     return work->row_tiles * divide_up(weight->rows, work->outputs_per_tile);
 }
 
@@ -340,7 +377,8 @@ static uint32_t prepare(struct segment *segment, const loam_step_descriptor *ste
     segment->sequence_tiles[0] = 0;
     for (uint32_t i = 0; i < step->sequence_count; i++) {
         segment->sequence_tiles[i + 1] =
-            segment->sequence_tiles[i] + divide_up(step->sequences[i].row_count, ATTENTION_ROWS);
+            segment->sequence_tiles[i] +
+            divide_up(step->sequences[i].row_count, segment->backend->kernels.attention_rows);
         atomic_store_explicit(&segment->numeric[i], 0, memory_order_relaxed);
     }
     return outputs;

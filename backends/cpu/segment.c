@@ -63,7 +63,7 @@ static int32_t quantize_phase(struct segment *segment, loam_tensor x, uint32_t g
     struct phase phase = {
         .kind = PHASE_QUANTIZE, .tensor = LOAM_NO_TENSOR, .quantized = -1, .group = group};
     phase.out = add_buffer(segment, rows * value->width);
-    phase.out_scales = add_buffer(segment, rows * (value->width / group) * sizeof(float));
+    phase.out_scales = add_buffer(segment, loam_cpu_scales_bytes(rows, value->width, group));
     if (phase.out == NO_BUFFER || phase.out_scales == NO_BUFFER)
         return -1;
     use_value(segment, x);

@@ -42,6 +42,9 @@ enum {
     LOAM_TYPE_F16 = 1,
     LOAM_TYPE_Q4_0 = 2,
     LOAM_TYPE_Q8_0 = 8,
+    LOAM_TYPE_Q4_K = 12,
+    LOAM_TYPE_Q5_K = 13,
+    LOAM_TYPE_Q6_K = 14,
     LOAM_TYPE_BF16 = 30
 };
 

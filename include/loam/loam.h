@@ -292,7 +292,14 @@ LOAM_API int32_t loam_has_feature(const char *name, size_t name_length);
 enum {
     LOAM_CPU_BEST = 0,   /* as an option: the best that machine and library have */
     LOAM_CPU_SCALAR = 1, /* plain C: the definition of every result */
-    LOAM_CPU_LEVEL_COUNT /* not a level; grows */
+    LOAM_CPU_AVX2 = 2,   /* x86-64 with AVX2, FMA and F16C */
+    LOAM_CPU_AVX_VNNI = 3,     /* and the byte products of AVX-VNNI */
+    LOAM_CPU_AVX512 = 4,       /* not in this version */
+    LOAM_CPU_AMX = 5,          /* not in this version */
+    LOAM_CPU_NEON = 6,         /* AArch64 */
+    LOAM_CPU_NEON_DOTPROD = 7, /* and its byte products (Armv8.2) */
+    LOAM_CPU_NEON_I8MM = 8,    /* and its byte matrix products (Armv8.6) */
+    LOAM_CPU_LEVEL_COUNT       /* not a level; grows */
 };
 
 /* The level's name, such as "scalar"; NULL for an unknown level; static.

@@ -24,18 +24,19 @@ static bool is_named(const char *name, size_t length, const char *wanted)
 
 int32_t loam_has_feature(const char *name, size_t name_length)
 {
-    static const char *const features[] = {"gguf", "threads", "graph", "cpu-scalar"};
+    static const char *const features[] = {"gguf", "threads", "graph"};
     size_t length = loam_length(name, name_length);
     for (size_t i = 0; i < LOAM_COUNT_OF(features); i++)
         if (is_named(name, length, features[i]))
             return 1;
-    return 0;
+    if (!name || length <= 4 || memcmp(name, "cpu-", 4) != 0)
+        return 0;
+    return loam_cpu_levels_built(loam_cpu_level_from_name(name + 4, length - 4));
 }
 
 const char *loam_cpu_level_name(int32_t level)
 {
-    static const char *const names[LOAM_CPU_LEVEL_COUNT] = {"best", "scalar"};
-    return level >= 0 && level < LOAM_CPU_LEVEL_COUNT ? names[level] : NULL;
+    return loam_cpu_levels_name(level);
 }
 
 int32_t loam_cpu_level_from_name(const char *name, size_t name_length)
@@ -49,7 +50,7 @@ int32_t loam_cpu_level_from_name(const char *name, size_t name_length)
 
 int32_t loam_cpu_level_available(int32_t level)
 {
-    return level == LOAM_CPU_BEST || level == LOAM_CPU_SCALAR;
+    return loam_cpu_levels_available(level);
 }
 
 /* ---- the engine ----------------------------------------------------------- */
@@ -96,7 +97,8 @@ static loam_status fill(loam_engine *engine, const loam_engine_options *options,
                         const loam_executor *executor, loam_error *error)
 {
     engine->process = loam_process_id();
-    engine->cpu_level = options->cpu_level == LOAM_CPU_BEST ? LOAM_CPU_SCALAR : options->cpu_level;
+    engine->cpu_level =
+        options->cpu_level == LOAM_CPU_BEST ? loam_cpu_levels_best() : options->cpu_level;
     engine->log = options->log;
     engine->log_user = options->log_user;
     loam_status status = loam_pool_create(&engine->pool, &engine->memory, options->threads,

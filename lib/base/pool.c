@@ -34,6 +34,7 @@ struct pool {
     int32_t spin_rounds;
     int64_t process;
     struct worker *workers;
+    struct lock lock; /* held during a phase */
 
     /* The phase. */
     void (*run)(void *context, uint32_t tile, int32_t worker);
@@ -241,17 +242,8 @@ static void executor_task(void *context, int32_t index)
     work(pool, &pool->workers[index]);
 }
 
-bool loam_pool_run(struct pool *pool, uint32_t tiles,
-                   void (*run)(void *context, uint32_t tile, int32_t worker), void *context,
-                   int32_t (*stop)(void *user), void *stop_user)
+static bool run_together(struct pool *pool, uint32_t tiles, int32_t shares)
 {
-    int32_t shares = (int32_t)loam_min(tiles, (size_t)pool->threads);
-    pool->run = run;
-    pool->context = context;
-    pool->stop = stop;
-    pool->stop_user = stop_user;
-    if (shares <= 1)
-        return run_alone(pool, tiles);
     publish(pool, tiles, shares);
     if (pool->executor.parallel_for) {
         pool->executor.parallel_for(pool->executor.user, shares, executor_task, pool);
@@ -261,6 +253,21 @@ bool loam_pool_run(struct pool *pool, uint32_t tiles,
     }
     await_tiles(pool);
     return !atomic_load_explicit(&pool->stopped, memory_order_relaxed);
+}
+
+bool loam_pool_run(struct pool *pool, uint32_t tiles,
+                   void (*run)(void *context, uint32_t tile, int32_t worker), void *context,
+                   int32_t (*stop)(void *user), void *stop_user)
+{
+    int32_t shares = (int32_t)loam_min(tiles, (size_t)pool->threads);
+    loam_lock_take(&pool->lock);
+    pool->run = run;
+    pool->context = context;
+    pool->stop = stop;
+    pool->stop_user = stop_user;
+    bool complete = shares <= 1 ? run_alone(pool, tiles) : run_together(pool, tiles, shares);
+    loam_lock_give(&pool->lock);
+    return complete;
 }
 
 /* ---- making and ending ---------------------------------------------------- */
@@ -280,14 +287,17 @@ static loam_status start_threads(struct pool *pool, loam_error *error)
 
 static bool init_waiting(struct pool *pool)
 {
-    if (pthread_mutex_init(&pool->mutex, NULL) != 0)
+    if (!loam_lock_init(&pool->lock))
         return false;
-    if (pthread_cond_init(&pool->work, NULL) == 0) {
-        if (pthread_cond_init(&pool->finished, NULL) == 0)
-            return true;
-        pthread_cond_destroy(&pool->work);
+    if (pthread_mutex_init(&pool->mutex, NULL) == 0) {
+        if (pthread_cond_init(&pool->work, NULL) == 0) {
+            if (pthread_cond_init(&pool->finished, NULL) == 0)
+                return true;
+            pthread_cond_destroy(&pool->work);
+        }
+        pthread_mutex_destroy(&pool->mutex);
     }
-    pthread_mutex_destroy(&pool->mutex);
+    loam_lock_end(&pool->lock);
     return false;
 }
 
@@ -342,6 +352,7 @@ void loam_pool_destroy(struct pool *pool)
         pthread_cond_destroy(&pool->finished);
         pthread_cond_destroy(&pool->work);
         pthread_mutex_destroy(&pool->mutex);
+        loam_lock_end(&pool->lock);
     }
     loam_memory_free_large(pool->memory, pool->workers,
                            (uint64_t)pool->threads * sizeof(struct worker));

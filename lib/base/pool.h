@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Thread-compatible: one phase at a time. */
+/* Thread-safe: phases of several callers run one after the other. */
 struct pool;
 
 /* `threads` includes the calling thread; 0: one per CPU that affinity and

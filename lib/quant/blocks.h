@@ -36,7 +36,7 @@ struct unit_q4_0 { /* two blocks b of 32 */
 /* Sub-blocks of 32: value = d * scale * q - dmin * min, scale and min of 6 bits. */
 struct block_q4_k {
     uint16_t d, dmin;
-    uint8_t s[12];   /* scales and mins, spread over bytes (shared with Q5_K) */
+    uint8_t s[12]; /* scales and mins, spread over bytes (shared with Q5_K) */
     uint8_t qs[128];
 };
 struct unit_q4_k { /* one block, sub-blocks s of 32 */
@@ -66,10 +66,12 @@ struct block_q6_k {
     int8_t scales[16];
     uint16_t d;
 };
-struct unit_q6_k { /* one block, pairs p of sub-blocks: 32 numbers, the first 16 in the low nibbles */
+struct unit_q6_k { /* one block, pairs p of sub-blocks: 32 numbers, the first 16 in the low nibbles
+                    */
     uint16_t d[16], unused[16];
-    int8_t scales[8][16][2]; /* [p][o][i]: of sub-block 2 p + i */
-    uint8_t high[8][2][16][4]; /* [p][i][o][j]: bits 2 v and 2 v + 1 are bits 4 and 5 of number 16 i + 4 v + j */
+    int8_t scales[8][16][2];   /* [p][o][i]: of sub-block 2 p + i */
+    uint8_t high[8][2][16][4]; /* [p][i][o][j]: bits 2 v and 2 v + 1 are bits 4 and 5 of number 16 i
+                                  + 4 v + j */
     uint8_t q[8][4][16][4];
 };
 

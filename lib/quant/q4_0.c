@@ -46,3 +46,32 @@ void loam_quantize_q4_0(void *blocks, const float *x, size_t n)
         memcpy((char *)blocks + i * sizeof block, &block, sizeof block);
     }
 }
+
+/* ---- packed: byte 4 v + j of a block holds numbers 4 v + j and 16 + 4 v + j -- */
+
+static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
+{
+    struct unit_q4_0 *out = unit;
+    memset(out, 0, sizeof *out);
+    for (size_t o = 0; o < PANEL_ROWS; o++)
+        for (size_t b = 0; rows[o] && b < count; b++) {
+            struct block_q4_0 block;
+            memcpy(&block, (const char *)rows[o] + b * sizeof block, sizeof block);
+            out->d[b][o] = block.d;
+            for (size_t v = 0; v < 4; v++)
+                memcpy(out->q[b][v][o], block.qs + 4 * v, 4);
+        }
+}
+
+static void unpack(void *blocks, const void *unit, size_t row, size_t count)
+{
+    const struct unit_q4_0 *in = unit;
+    for (size_t b = 0; b < count; b++) {
+        struct block_q4_0 block = {.d = in->d[b][row]};
+        for (size_t v = 0; v < 4; v++)
+            memcpy(block.qs + 4 * v, in->q[b][v][row], 4);
+        memcpy((char *)blocks + b * sizeof block, &block, sizeof block);
+    }
+}
+
+const struct weight_packing loam_packing_q4_0 = {64, sizeof(struct unit_q4_0), pack, unpack};

@@ -33,7 +33,8 @@ struct weight_type {
     const char *name;        /* such as "Q4_0" */
     uint32_t block_elements; /* numbers per block */
     uint32_t block_bytes;
-    uint32_t activation_group; /* numbers that share a scale when activations are quantised for it; 0: float product */
+    uint32_t activation_group; /* numbers that share a scale when activations are quantised for it;
+                                  0: float product */
     /* out[n] = the exact values of n numbers, n a multiple of block_elements.
      * NULL: the type is known by name and size only. */
     void (*dequantize)(float *out, const void *blocks, size_t n);

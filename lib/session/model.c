@@ -88,12 +88,14 @@ static loam_status report(struct loading *loading, loam_error *error)
 static loam_status read_weight(void *user, const struct weight *weight, uint64_t offset, void *out,
                                size_t size, loam_error *error)
 {
+    const struct loading *loading = user;
+    return loam_source_read(loading->source, weight->file_offset + offset, out, size, error);
+}
+
+static loam_status advance(void *user, uint64_t bytes, loam_error *error)
+{
     struct loading *loading = user;
-    loam_status status =
-        loam_source_read(loading->source, weight->file_offset + offset, out, size, error);
-    if (status)
-        return status;
-    loading->done += size;
+    loading->done += bytes;
     return report(loading, error);
 }
 
@@ -199,12 +201,15 @@ static loam_status build(loam_model *model, const struct gguf *gguf, struct sour
         return status;
     model->limits = limits_of(options);
     struct loading loading = {.source = source, .options = options};
+    const struct weight_reader reader = {.user = &loading,
+                                         .concurrent = source->kind != LOAM_SOURCE_CALLBACK,
+                                         .read = read_weight,
+                                         .advance = advance};
     for (size_t i = 0; i < model->graph->weight_count; i++)
         loading.total += model->graph->weights[i].bytes;
     status = report(&loading, error);
     if (!status)
-        status = loam_graph_compile_from(model->graph, logits, &model->limits, read_weight,
-                                         &loading, error);
+        status = loam_graph_compile_from(model->graph, logits, &model->limits, &reader, error);
     if (status)
         return status;
     model->limits = model->graph->options;
@@ -289,7 +294,8 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
         uint64_t tables = 128 * 1024 + 1024 * (uint64_t)graph->node_count;
         /* Each session keeps a row of logits, its sampler works on another. */
         out->scratch_bytes =
-            tables + size.scratch_bytes + limits.max_sequences * logits_row +
+            tables + loam_max(size.scratch_bytes, size.upload_bytes) +
+            limits.max_sequences * logits_row +
             out->sessions * (7 * logits_row + out->context_length * sizeof(int32_t));
         out->total_bytes =
             out->weight_bytes + out->kv_bytes + out->scratch_bytes + out->vocabulary_bytes;

@@ -22,9 +22,11 @@ struct backend_functions {
                            const struct node *node);
     /* Memory that the weight will take. */
     uint64_t (*weight_bytes)(const struct backend *backend, const struct weight *weight);
+    /* Memory that reading it takes for the time being. */
+    uint64_t (*upload_bytes)(const struct backend *backend, const struct weight *weight);
     /* Reads the weight into memory of its own: sets resident, resident_bytes. */
-    loam_status (*upload)(struct backend *backend, struct weight *weight, weight_reader reader,
-                          void *user, loam_error *error);
+    loam_status (*upload)(struct backend *backend, struct weight *weight,
+                          const struct weight_reader *reader, loam_error *error);
     void (*release_weight)(struct backend *backend, struct weight *weight);
     /* Plans graph->result by graph->options (complete). Works before weights
      * are uploaded: takes no scratch until loam allocates it. */

@@ -67,19 +67,23 @@ loam_status loam_graph_measure(struct graph_size *out, loam_graph *graph, loam_t
     struct backend *backend = graph->engine->backend;
     *out = (struct graph_size){.scratch_bytes = backend->functions->scratch_bytes(graph->segment),
                                .page_bytes = backend->functions->page_bytes(graph->segment)};
-    for (size_t i = 0; i < graph->weight_count; i++)
-        out->weight_bytes += backend->functions->weight_bytes(backend, &graph->weights[i]);
+    for (size_t i = 0; i < graph->weight_count; i++) {
+        const struct weight *weight = &graph->weights[i];
+        uint64_t upload = backend->functions->upload_bytes(backend, weight);
+        out->weight_bytes += backend->functions->weight_bytes(backend, weight);
+        out->upload_bytes = upload > out->upload_bytes ? upload : out->upload_bytes;
+    }
     return LOAM_OK;
 }
 
 loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,
-                                    const loam_compile_options *options, weight_reader reader,
-                                    void *user, loam_error *error)
+                                    const loam_compile_options *options,
+                                    const struct weight_reader *reader, loam_error *error)
 {
     loam_status status = plan(graph, result, options, error);
     struct backend *backend = graph->engine->backend;
     for (size_t i = 0; !status && i < graph->weight_count; i++)
-        status = backend->functions->upload(backend, &graph->weights[i], reader, user, error);
+        status = backend->functions->upload(backend, &graph->weights[i], reader, error);
     return status ? status : backend->functions->allocate(graph->segment, error);
 }
 
@@ -97,7 +101,8 @@ loam_status loam_graph_compile(loam_graph *graph, loam_tensor result,
 {
     if (!graph)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "graph is NULL");
-    return loam_graph_compile_from(graph, result, options, read_from_memory, NULL, error);
+    const struct weight_reader reader = {.read = read_from_memory, .concurrent = true};
+    return loam_graph_compile_from(graph, result, options, &reader, error);
 }
 
 uint64_t loam_graph_page_bytes(const loam_graph *graph)

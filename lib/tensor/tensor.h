@@ -57,13 +57,22 @@ struct weight {
     uint64_t bytes;       /* in the file's layout */
     const void *data;     /* of the caller, or NULL */
     uint64_t file_offset; /* where the bytes are if data is NULL */
+    const void *mapped;   /* the weight in the form that kernels use, kept by others longer than the graph; or NULL */
     void *resident;       /* the backend's copy */
     uint64_t resident_bytes;
 };
 
-/* Reads out[size] from `offset` of a weight's bytes. */
-typedef loam_status (*weight_reader)(void *user, const struct weight *weight, uint64_t offset,
-                                     void *out, size_t size, loam_error *error);
+/* Where the bytes of weights come from while a graph is compiled. */
+struct weight_reader {
+    void *user;
+    bool concurrent; /* read may be called by several threads at once, else by the compiling one */
+    /* Fills out[size] from `offset` of a weight's bytes. */
+    loam_status (*read)(void *user, const struct weight *weight, uint64_t offset, void *out,
+                        size_t size, loam_error *error);
+    /* Told on the compiling thread how many bytes were read since it was told
+     * last, at most 8 MB; other than OK ends the compiling. May be NULL. */
+    loam_status (*advance)(void *user, uint64_t bytes, loam_error *error);
+};
 
 struct loam_graph {
     loam_engine *engine;
@@ -84,6 +93,7 @@ struct loam_graph {
 /* What compiling would take. */
 struct graph_size {
     uint64_t weight_bytes, scratch_bytes, page_bytes;
+    uint64_t upload_bytes; /* taken while weights are read, given back before the scratch is taken */
 };
 
 /* As loam_graph_weight, with the content at `file_offset` of what the reader
@@ -93,8 +103,8 @@ loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name, const stru
 
 /* As loam_graph_compile, weights without data read by `reader`. */
 loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,
-                                    const loam_compile_options *options, weight_reader reader,
-                                    void *user, loam_error *error);
+                                    const loam_compile_options *options,
+                                    const struct weight_reader *reader, loam_error *error);
 
 /* Checks the graph as compiling does and says what it would take. */
 loam_status loam_graph_measure(struct graph_size *out, loam_graph *graph, loam_tensor result,

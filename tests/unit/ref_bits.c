@@ -6,6 +6,7 @@
  * a sum or another place of a rounding; these comparisons do. Tiles are cut
  * in the middle, so that first rows, outputs and elements count as well.
  */
+#include "pack.h"
 #include "test.h"
 
 #include "base/half.h"
@@ -171,6 +172,8 @@ static void quantized_products(void)
     static unsigned char blocks[OUTPUTS * MOST * 2];
     static int8_t q[ROWS * MOST];
     static float scales[ROWS * MOST / 32];
+    static int16_t sums32[ROWS * MOST / 32], sums16[ROWS * MOST / 16];
+    static _Alignas(64) unsigned char packed[16 * MOST * 2];
     for (size_t t = 0; t < 2 * 9; t++) {
         size_t width = (t / 2 + 1) * 32, stride = width + 5;
         const struct weight_type *type = loam_weight_type(types[t % 2]);
@@ -184,6 +187,8 @@ static void quantized_products(void)
         struct quantize_tile rows = {.x = x,
                                      .q = q,
                                      .scales = scales,
+                                     .sums32 = sums32,
+                                     .sums16 = sums16,
                                      .x_stride = stride,
                                      .width = width,
                                      .group = 32,
@@ -201,9 +206,22 @@ static void quantized_products(void)
             const float *at = x + g / (width / 32) * stride + g % (width / 32) * 32;
             CHECK(loam_quantize_group(group, at, 32) == scales[g]);
             CHECK(memcmp(group, q + g * 32, 32) == 0);
+            int first = 0, second = 0;
+            for (size_t i = 0; i < 16; i++) {
+                first += group[i];
+                second += group[16 + i];
+            }
+            CHECK(sums16[2 * g] == first && sums16[2 * g + 1] == second);
+            CHECK(sums32[g] == first + second);
         }
-        struct linear_tile tile = {
-            .weights = blocks, .row_bytes = row_bytes, .width = width, .q = q, .scales = scales};
+        test_pack(type, packed, blocks, width, OUTPUTS);
+        struct linear_tile tile = {.weights = packed,
+                                   .panel_bytes = (size_t)loam_packed_panel_bytes(type, width),
+                                   .width = width,
+                                   .q = q,
+                                   .scales = scales,
+                                   .sums32 = sums32,
+                                   .sums16 = sums16};
         for (int with_bias = 0; with_bias < 2; with_bias++) {
             tile.bias = with_bias ? bias : NULL;
             for (size_t i = 0; i < ROWS * OUTPUTS; i++) {
@@ -279,7 +297,8 @@ static void gates_sums_and_rows(void)
     kernels.add(&tile);
     CHECK(found[FIRST - 1] == untouched && found[FIRST] == a[FIRST] + b[FIRST]);
     static const int32_t tokens[] = {3, 1, 2};
-    struct embed_tile rows = {.weights = a,
+    struct embed_tile rows = {.type = loam_weight_type(LOAM_TYPE_F32),
+                              .weights = a,
                               .row_bytes = 40,
                               .width = 10,
                               .tokens = tokens,
@@ -287,7 +306,7 @@ static void gates_sums_and_rows(void)
                               .first_row = 1,
                               .row_count = 2};
     memset(found, 0x55, sizeof found);
-    kernels.embed[LOAM_TYPE_F32](&rows);
+    loam_cpu_embed(&rows);
     CHECK(found[0] == untouched && same(found + 10, a + 10, 20) && found[30] == untouched);
 }
 

@@ -4,6 +4,7 @@
  * properties that the contract needs exactly: a row's bits do not depend on
  * how work is cut into tiles.
  */
+#include "pack.h"
 #include "test.h"
 
 #include "base/half.h"
@@ -32,9 +33,11 @@ enum { ROWS = 5, OUTPUTS = 7, MOST = 320 };
 
 struct product {
     float x[ROWS * MOST], exact[OUTPUTS * MOST], bias[OUTPUTS];
-    unsigned char weights[OUTPUTS * MOST * 4];
+    unsigned char blocks[OUTPUTS * MOST * 4];
+    _Alignas(64) unsigned char weights[16 * MOST * 4];
     int8_t q[ROWS * MOST];
     float scales[ROWS * MOST / 32];
+    int16_t sums32[ROWS * MOST / 32], sums16[ROWS * MOST / 16];
     struct linear_tile tile;
 };
 
@@ -44,12 +47,15 @@ static void prepare(struct product *p, uint32_t type_id, size_t width)
     fill(p->x, ROWS * width);
     fill(p->exact, OUTPUTS * width);
     fill(p->bias, OUTPUTS);
-    type->quantize(p->weights, p->exact, OUTPUTS * width);
+    type->quantize(p->blocks, p->exact, OUTPUTS * width);
     if (type_id == LOAM_TYPE_Q8_0) /* int8 -128 is legal in weights */
-        memset(p->weights + 2, 0x80, 32);
-    type->dequantize(p->exact, p->weights, OUTPUTS * width);
+        memset(p->blocks + 2, 0x80, 32);
+    type->dequantize(p->exact, p->blocks, OUTPUTS * width);
+    test_pack(type, p->weights, p->blocks, width, OUTPUTS);
     p->tile = (struct linear_tile){.weights = p->weights,
                                    .row_bytes = width / type->block_elements * type->block_bytes,
+                                   .panel_bytes =
+                                       type->packing ? loam_packed_panel_bytes(type, width) : 0,
                                    .width = width,
                                    .output_count = OUTPUTS,
                                    .rows = ROWS,
@@ -61,6 +67,8 @@ static void prepare(struct product *p, uint32_t type_id, size_t width)
         struct quantize_tile tile = {.x = p->x,
                                      .q = p->q,
                                      .scales = p->scales,
+                                     .sums32 = p->sums32,
+                                     .sums16 = p->sums16,
                                      .x_stride = width,
                                      .width = width,
                                      .group = 32,
@@ -68,6 +76,8 @@ static void prepare(struct product *p, uint32_t type_id, size_t width)
         kernels.quantize(&tile);
         p->tile.q = p->q;
         p->tile.scales = p->scales;
+        p->tile.sums32 = p->sums32;
+        p->tile.sums16 = p->sums16;
         for (size_t i = 0; i < ROWS * width; i++) /* what the product sees of x */
             p->x[i] = (float)p->q[i] * p->scales[i / 32];
     }
@@ -150,6 +160,7 @@ static void embedding_rows_are_exact(void)
 {
     static float table[6 * 64], expected[6 * 64], out[3 * 64];
     static unsigned char blocks[6 * 64 * 4];
+    static _Alignas(64) unsigned char packed[16 * 64 * 4];
     static const uint32_t types[] = {LOAM_TYPE_F32, LOAM_TYPE_F16, LOAM_TYPE_BF16, LOAM_TYPE_Q8_0,
                                      LOAM_TYPE_Q4_0};
     static const int32_t tokens[3] = {5, 0, 2};
@@ -158,13 +169,17 @@ static void embedding_rows_are_exact(void)
         const struct weight_type *type = loam_weight_type(types[t]);
         type->quantize(blocks, table, 6 * 64);
         type->dequantize(expected, blocks, 6 * 64);
-        struct embed_tile tile = {.weights = blocks,
+        test_pack(type, packed, blocks, 64, 6);
+        struct embed_tile tile = {.type = type,
+                                  .weights = packed,
                                   .row_bytes = 64 / type->block_elements * type->block_bytes,
+                                  .panel_bytes =
+                                      type->packing ? loam_packed_panel_bytes(type, 64) : 0,
                                   .width = 64,
                                   .tokens = tokens,
                                   .out = out,
                                   .row_count = 3};
-        kernels.embed[types[t]](&tile);
+        loam_cpu_embed(&tile);
         for (size_t i = 0; i < 3; i++)
             CHECK(memcmp(out + i * 64, expected + tokens[i] * 64, 64 * sizeof *out) == 0);
     }

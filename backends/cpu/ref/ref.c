@@ -11,11 +11,11 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_BF16] = loam_ref_linear_bf16;
     kernels->linear[LOAM_TYPE_Q8_0] = loam_ref_linear_q8_0;
     kernels->linear[LOAM_TYPE_Q4_0] = loam_ref_linear_q4_0;
-    kernels->embed[LOAM_TYPE_F32] = loam_ref_embed_f32;
-    kernels->embed[LOAM_TYPE_F16] = loam_ref_embed_f16;
-    kernels->embed[LOAM_TYPE_BF16] = loam_ref_embed_bf16;
-    kernels->embed[LOAM_TYPE_Q8_0] = loam_ref_embed_q8_0;
-    kernels->embed[LOAM_TYPE_Q4_0] = loam_ref_embed_q4_0;
+    kernels->linear[LOAM_TYPE_Q4_K] = loam_ref_linear_q4_k;
+    kernels->linear[LOAM_TYPE_Q5_K] = loam_ref_linear_q5_k;
+    kernels->linear[LOAM_TYPE_Q6_K] = loam_ref_linear_q6_k;
+    kernels->linear_products = 1 << 18;
+    kernels->attention_rows = 4;
     kernels->rms_norm = loam_ref_rms_norm;
     kernels->rope = loam_ref_rope;
     kernels->store = loam_ref_store;

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/kernels.h"
+
+void loam_kernels_avx_vnni(struct cpu_kernels *kernels)
+{
+    (void)kernels;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What the CPU in front of us can do, and the system lets us use. */
+#ifndef LOAM_BASE_FEATURES_H
+#define LOAM_BASE_FEATURES_H
+
+#include "base/base.h"
+
+/* Bits of loam_cpu_features. */
+enum {
+    CPU_AVX2 = 1 << 0, /* with FMA, F16C and BMI2, which came with it */
+    CPU_AVX_VNNI = 1 << 1,
+    CPU_NEON = 1 << 8,
+    CPU_DOTPROD = 1 << 9,
+    CPU_I8MM = 1 << 10
+};
+
+/* Asks the CPU each time: some hundred nanoseconds, no state.
+ * [any thread] */
+uint32_t loam_cpu_features(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Q4_K: 8 sub-blocks of 32 nibbles; value d * scale * q - dmin * min. */
+#include "base/half.h"
+#include "quant/codecs.h"
+#include "quant/k_scales.h"
+#include "quant/nibbles.h"
+
+void loam_dequantize_q4_k(float *out, const void *blocks, size_t n)
+{
+    for (size_t i = 0; i < n / 256; i++) {
+        struct block_q4_k block;
+        memcpy(&block, (const char *)blocks + i * sizeof block, sizeof block);
+        float d = loam_half_to_float(block.d), dmin = loam_half_to_float(block.dmin);
+        for (size_t b = 0; b < 8; b++) {
+            float scale = d * (float)loam_k_scale(block.s, b);
+            float min = dmin * (float)loam_k_min(block.s, b);
+            for (size_t l = 0; l < 32; l++) {
+                int32_t q = block.qs[32 * (b / 2) + l] >> 4 * (b % 2) & 15;
+                out[i * 256 + 32 * b + l] = scale * (float)q - min;
+            }
+        }
+    }
+}
+
+/* ---- packed ---------------------------------------------------------------- */
+
+static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
+{
+    struct unit_q4_k *out = unit;
+    (void)count; /* a unit is one block */
+    memset(out, 0, sizeof *out);
+    for (size_t o = 0; o < PANEL_ROWS; o++) {
+        if (!rows[o])
+            continue;
+        struct block_q4_k block;
+        memcpy(&block, rows[o], sizeof block);
+        out->d[o] = block.d;
+        out->dmin[o] = block.dmin;
+        loam_k_scales_pack(out->scales, out->mins, o, block.s);
+        for (size_t b = 0; b < 8; b += 2)
+            loam_nibbles_pack(out->q[b], out->q[b + 1], o, block.qs + 16 * b);
+    }
+}
+
+static void unpack(void *blocks, const void *unit, size_t row, size_t count)
+{
+    const struct unit_q4_k *in = unit;
+    struct block_q4_k block = {.d = in->d[row], .dmin = in->dmin[row]};
+    (void)count;
+    loam_k_scales_unpack(block.s, in->scales, in->mins, row);
+    for (size_t b = 0; b < 8; b += 2)
+        loam_nibbles_unpack(block.qs + 16 * b, in->q[b], in->q[b + 1], row);
+    memcpy(blocks, &block, sizeof block);
+}
+
+const struct weight_packing loam_packing_q4_k = {256, sizeof(struct unit_q4_k), pack, unpack};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Q6_K: 16 sub-blocks of 16; value d * scale * (q - 32). Number 128 h + 32 g + l
+ * has its low bits in nibble g / 2 of ql[64 h + 32 (g % 2) + l] and two high
+ * bits at 2 g of qh[32 h + l].
+ */
+#include "base/half.h"
+#include "quant/codecs.h"
+#include "quant/nibbles.h"
+
+void loam_dequantize_q6_k(float *out, const void *blocks, size_t n)
+{
+    for (size_t i = 0; i < n / 256; i++) {
+        struct block_q6_k block;
+        memcpy(&block, (const char *)blocks + i * sizeof block, sizeof block);
+        float d = loam_half_to_float(block.d);
+        for (size_t k = 0; k < 256; k++) {
+            size_t h = k / 128, g = k / 32 % 4, l = k % 32;
+            int32_t low = block.ql[64 * h + 32 * (g % 2) + l] >> 4 * (g / 2) & 15;
+            int32_t high = block.qh[32 * h + l] >> 2 * g & 3;
+            out[i * 256 + k] = d * (float)block.scales[k / 16] * (float)(low + 16 * high - 32);
+        }
+    }
+}
+
+/* ---- packed ---------------------------------------------------------------- */
+
+/* Pairs of bits of 16 bytes of qh, g of each: bits 2 v of word byte j are bits
+ * 2 g of byte 4 v + j. */
+static uint32_t gather_high(const uint8_t *qh, size_t g)
+{
+    uint32_t word = 0;
+    for (size_t v = 0; v < 4; v++)
+        word |= (loam_word_load(qh + 4 * v) >> 2 * g & 0x03030303u) << 2 * v;
+    return word;
+}
+
+static void scatter_high(uint8_t *qh, uint32_t word, size_t g)
+{
+    for (size_t v = 0; v < 4; v++)
+        loam_word_store(qh + 4 * v, loam_word_load(qh + 4 * v) | (word >> 2 * v & 0x03030303u)
+                                                                     << 2 * g);
+}
+
+static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
+{
+    struct unit_q6_k *out = unit;
+    (void)count; /* a unit is one block */
+    memset(out, 0, sizeof *out);
+    for (size_t o = 0; o < PANEL_ROWS; o++) {
+        if (!rows[o])
+            continue;
+        struct block_q6_k block;
+        memcpy(&block, rows[o], sizeof block);
+        out->d[o] = block.d;
+        for (size_t p = 0; p < 8; p++) {
+            size_t h = p / 4, g = p % 4;
+            memcpy(out->scales[p][o], block.scales + 2 * p, 2);
+            for (size_t i = 0; i < 2; i++)
+                loam_word_store(out->high[p][i][o], gather_high(block.qh + 32 * h + 16 * i, g));
+        }
+        for (size_t h = 0; h < 2; h++)
+            for (size_t g = 0; g < 2; g++)
+                loam_nibbles_pack(out->q[4 * h + g], out->q[4 * h + g + 2], o,
+                                  block.ql + 64 * h + 32 * g);
+    }
+}
+
+static void unpack(void *blocks, const void *unit, size_t row, size_t count)
+{
+    const struct unit_q6_k *in = unit;
+    struct block_q6_k block = {.d = in->d[row]};
+    (void)count;
+    for (size_t p = 0; p < 8; p++) {
+        size_t h = p / 4, g = p % 4;
+        memcpy(block.scales + 2 * p, in->scales[p][row], 2);
+        for (size_t i = 0; i < 2; i++)
+            scatter_high(block.qh + 32 * h + 16 * i, loam_word_load(in->high[p][i][row]), g);
+    }
+    for (size_t h = 0; h < 2; h++)
+        for (size_t g = 0; g < 2; g++)
+            loam_nibbles_unpack(block.ql + 64 * h + 32 * g, in->q[4 * h + g], in->q[4 * h + g + 2],
+                                row);
+    memcpy(blocks, &block, sizeof block);
+}
+
+const struct weight_packing loam_packing_q6_k = {256, sizeof(struct unit_q6_k), pack, unpack};
