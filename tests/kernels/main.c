@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *     kernels                                     every level against the scalar one (TAP)
+ *     kernels --bench [--level L] [--family F]    times
+ *
+ * A level that the machine or the build lacks is skipped, by name.
+ */
+#include "kernels.h"
+
+#include "base/half.h"
+#include "base/thread.h"
+
+#include <sys/mman.h>
+
+struct cpu_kernels kernels_scalar, kernels_level;
+const char *kernels_level_name;
+unsigned long kernels_combinations;
+
+static const struct family *const families[] = {&family_products};
+static const struct family *family;
+static int32_t level;
+static uint64_t random_state = 20260;
+
+/* ---- comparing -------------------------------------------------------------- */
+
+void kernels_compare(const void *found, const void *expected, size_t bytes, const char *what,
+                     size_t a, size_t b, size_t c)
+{
+    kernels_combinations++;
+    if (memcmp(found, expected, bytes) == 0)
+        return;
+    if (test_failed_here++ < 10)
+        printf("# %s: %s differs (%zu, %zu, %zu)\n", kernels_level_name, what, a, b, c);
+}
+
+static bool finite(float x)
+{
+    return (loam_float_bits(x) & 0x7F800000u) != 0x7F800000u;
+}
+
+void kernels_compare_floats(const float *found, const float *expected, size_t count,
+                            const char *what, size_t a, size_t b, size_t c)
+{
+    kernels_combinations++;
+    for (size_t i = 0; i < count; i++) {
+        if (finite(expected[i]) ? memcmp(&found[i], &expected[i], sizeof *found) == 0
+                                : !finite(found[i]))
+            continue;
+        if (test_failed_here++ < 10)
+            printf("# %s: %s: [%zu] is %a, not %a (%zu, %zu, %zu)\n", kernels_level_name, what, i,
+                   (double)found[i], (double)expected[i], a, b, c);
+        return;
+    }
+}
+
+/* ---- values ------------------------------------------------------------------ */
+
+uint32_t kernels_random(void)
+{
+    return test_random(&random_state);
+}
+
+static float plain(void)
+{
+    return (float)((double)kernels_random() / 2147483648.0 - 1);
+}
+
+static float value(int kind)
+{
+    uint32_t bits = kernels_random();
+    switch (kind) {
+    case VALUES_WIDE: /* exponents 2^-60 to 2^60, sometimes zero of either sign */
+        if (bits % 16 == 0)
+            return bits & 16 ? -0.0f : 0.0f;
+        return loam_float_from_bits((bits & 0x807FFFFFu) | (127 - 60 + kernels_random() % 120)
+                                                               << 23);
+    case VALUES_SMALL:
+        return loam_float_from_bits(bits & (bits % 4 ? 0x807FFFFFu : 0x80000000u));
+    case VALUES_ZERO:
+        return bits % 2 ? 0.0f : -0.0f;
+    case VALUES_SPIKES:
+        return bits % 24 == 0 ? plain() * 1e4f : bits % 3 == 0 ? plain() * 0x1p-110f : 0.0f;
+    case VALUES_HOSTILE:
+        return bits % 8 == 0 ? loam_float_from_bits(bits | 0x7F800000u)
+                             : loam_float_from_bits(bits);
+    default:
+        return plain();
+    }
+}
+
+void kernels_fill(float *x, size_t count, int kind)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = value(kind);
+}
+
+/* Where the f16 scales of a block are. */
+static size_t scale_places(const struct weight_type *type, size_t places[2])
+{
+    places[0] = type->id == 14 ? 208 : 0; /* Q6_K has it at the end */
+    places[1] = 2;
+    return type->id == 12 || type->id == 13 ? 2 : 1;
+}
+
+void kernels_fill_blocks(const struct weight_type *type, unsigned char *out, size_t blocks,
+                         bool hostile)
+{
+    for (size_t i = 0; i < blocks * type->block_bytes; i++)
+        out[i] = (unsigned char)kernels_random();
+    for (size_t i = 0; i < blocks; i++) {
+        unsigned char *block = out + i * type->block_bytes;
+        if (kernels_random() % 8 == 0) /* the extremes: all bits set, or int8 -128 */
+            memset(block, kernels_random() % 2 ? 0xFF : 0x80, type->block_bytes);
+        size_t places[2], count = type->packing ? scale_places(type, places) : 0;
+        for (size_t p = 0; p < count; p++) {
+            uint32_t bits = kernels_random();
+            uint16_t half = (uint16_t)(bits & 0x83FF) | (uint16_t)((8 + bits % 8) << 10);
+            if (hostile)
+                half = (uint16_t)(bits % 3 ? bits & 0x83FF : bits >> 16); /* subnormal, or any */
+            memcpy(block + places[p], &half, 2);
+        }
+    }
+}
+
+/* ---- guarded memory ---------------------------------------------------------- */
+
+static struct {
+    void *start;
+    size_t bytes;
+} blocks[64];
+static size_t block_count;
+
+void *kernels_memory(size_t bytes)
+{
+    enum { OS_PAGE = 4096 };
+    size_t room = (bytes + OS_PAGE - 1) / OS_PAGE * OS_PAGE, all = room + OS_PAGE;
+    char *start = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED || block_count == LOAM_COUNT_OF(blocks)) {
+        printf("Bail out! no memory\n");
+        exit(1);
+    }
+    mprotect(start + room, OS_PAGE, PROT_NONE);
+    blocks[block_count].start = start;
+    blocks[block_count++].bytes = all;
+    return start + room - bytes;
+}
+
+void kernels_forget(void)
+{
+    while (block_count > 0) {
+        block_count--;
+        munmap(blocks[block_count].start, blocks[block_count].bytes);
+    }
+}
+
+/* ---- timing ------------------------------------------------------------------ */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void kernels_time(const char *name, void (*run)(void *context), void *context, double work,
+                  const char *unit)
+{
+    enum { SAMPLES = 15 };
+    double times[SAMPLES], start = loam_seconds();
+    unsigned long calls = 0;
+    for (; loam_seconds() - start < 0.02; calls++) /* warm, and how often */
+        run(context);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        start = loam_seconds();
+        for (unsigned long j = 0; j < calls / 4 + 1; j++)
+            run(context);
+        times[i] = (loam_seconds() - start) / (double)(calls / 4 + 1);
+    }
+    qsort(times, SAMPLES, sizeof *times, compare_doubles);
+    double median = times[SAMPLES / 2];
+    printf("%-10s %-34s %12.0f ns %10.2f %s\n", kernels_level_name, name, median * 1e9,
+           work / median / 1e9, unit);
+}
+
+/* ---- the program ------------------------------------------------------------- */
+
+static void check_family(void)
+{
+    if (!loam_cpu_levels_built(level))
+        SKIP("the level is not in this build");
+    if (!loam_cpu_levels_available(level))
+        SKIP("the machine lacks the level");
+    loam_cpu_levels_fill(&kernels_level, level);
+    family->check();
+    kernels_forget();
+}
+
+static int bench(const char *wanted_level, const char *wanted_family)
+{
+    for (level = LOAM_CPU_SCALAR; level < LOAM_CPU_LEVEL_COUNT; level++) {
+        kernels_level_name = loam_cpu_levels_name(level);
+        if (!loam_cpu_levels_available(level) ||
+            (wanted_level && strcmp(wanted_level, kernels_level_name) != 0))
+            continue;
+        loam_cpu_levels_fill(&kernels_level, level);
+        for (size_t i = 0; i < LOAM_COUNT_OF(families); i++) {
+            if (wanted_family && strcmp(wanted_family, families[i]->name) != 0)
+                continue;
+            families[i]->bench();
+            kernels_forget();
+        }
+    }
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    const char *wanted_level = NULL, *wanted_family = NULL;
+    bool timing = false;
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--bench") == 0)
+            timing = true;
+        else if (strcmp(arguments[i], "--level") == 0 && i + 1 < count)
+            wanted_level = arguments[++i];
+        else if (strcmp(arguments[i], "--family") == 0 && i + 1 < count)
+            wanted_family = arguments[++i];
+        else {
+            fprintf(stderr, "usage: kernels [--bench [--level L] [--family F]]\n");
+            return 2;
+        }
+    }
+    loam_cpu_levels_fill(&kernels_scalar, LOAM_CPU_SCALAR);
+    if (timing)
+        return bench(wanted_level, wanted_family);
+    for (level = LOAM_CPU_SCALAR + 1; level < LOAM_CPU_LEVEL_COUNT; level++)
+        for (size_t i = 0; i < LOAM_COUNT_OF(families); i++) {
+            char name[64];
+            family = families[i];
+            kernels_level_name = loam_cpu_levels_name(level);
+            snprintf(name, sizeof name, "%s %s", kernels_level_name, family->name);
+            test_run(name, check_family);
+        }
+    printf("# %lu combinations compared\n", kernels_combinations);
+    return test_end();
+}
