@@ -16,7 +16,8 @@ struct cpu_kernels kernels_scalar, kernels_level;
 const char *kernels_level_name;
 unsigned long kernels_combinations;
 
-static const struct family *const families[] = {&family_products};
+static const struct family *const families[] = {&family_products, &family_float_products,
+                                                &family_rows, &family_storage, &family_attention};
 static const struct family *family;
 static int32_t level;
 static uint64_t random_state = 20260;

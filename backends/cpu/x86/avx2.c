@@ -7,10 +7,21 @@
 
 void loam_kernels_avx2(struct cpu_kernels *kernels)
 {
+    kernels->quantize = loam_avx2_quantize;
+    kernels->linear[LOAM_TYPE_F32] = loam_avx2_linear_f32;
+    kernels->linear[LOAM_TYPE_F16] = loam_avx2_linear_f16;
+    kernels->linear[LOAM_TYPE_BF16] = loam_avx2_linear_bf16;
     kernels->linear[LOAM_TYPE_Q8_0] = loam_avx2_linear_q8_0;
     kernels->linear[LOAM_TYPE_Q4_0] = loam_avx2_linear_q4_0;
     kernels->linear[LOAM_TYPE_Q4_K] = loam_avx2_linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = loam_avx2_linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = loam_avx2_linear_q6_k;
     kernels->linear_products = 16 << 20;
+    kernels->rms_norm = loam_avx2_rms_norm;
+    kernels->rope = loam_avx2_rope;
+    kernels->store = loam_avx2_store;
+    kernels->attention = loam_avx2_attention;
+    kernels->attention_rows = 8;
+    kernels->gate_silu = loam_avx2_gate_silu;
+    kernels->add = loam_avx2_add;
 }

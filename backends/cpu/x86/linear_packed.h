@@ -19,12 +19,9 @@
 #ifndef LOAM_BACKENDS_CPU_X86_LINEAR_PACKED_H
 #define LOAM_BACKENDS_CPU_X86_LINEAR_PACKED_H
 
+#include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 #include "quant/blocks.h"
-
-#include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
 
 enum {
     ROWS = 4,

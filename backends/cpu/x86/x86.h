@@ -5,6 +5,17 @@
 
 #include "cpu/kernels.h"
 
+void loam_avx2_quantize(const struct quantize_tile *tile);
+void loam_avx2_linear_f32(const struct linear_tile *tile);
+void loam_avx2_linear_f16(const struct linear_tile *tile);
+void loam_avx2_linear_bf16(const struct linear_tile *tile);
+void loam_avx2_rms_norm(const struct norm_tile *tile);
+void loam_avx2_rope(const struct rope_tile *tile);
+bool loam_avx2_store(const struct store_tile *tile);
+void loam_avx2_attention(const struct attention_tile *tile);
+void loam_avx2_gate_silu(const struct elementwise_tile *tile);
+void loam_avx2_add(const struct elementwise_tile *tile);
+
 /* Products with packed weights. */
 void loam_avx2_linear_q8_0(const struct linear_tile *tile);
 void loam_avx2_linear_q4_0(const struct linear_tile *tile);

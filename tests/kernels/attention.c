@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Attention over pages that the scalar kernel stored. */
+#include "pages.h"
+
+#include <math.h>
+
+struct shape {
+    size_t key_width, value_width, fold;
+};
+
+enum { HEADS = 2, MARGIN = 3 };
+
+struct attention {
+    struct pages pages;
+    struct attention_tile tile;
+    float *found, *expected;
+    size_t count;
+};
+
+/* Positions 0 to position + rows - 1 are stored, the rows are the last. */
+static void prepare(struct attention *a, int32_t type, const struct shape *shape, size_t position,
+                    size_t rows, size_t window, int values)
+{
+    size_t stored = position + rows, heads = HEADS * shape->fold;
+    float *k = kernels_memory(stored * HEADS * shape->key_width * sizeof *k);
+    float *v = kernels_memory(stored * HEADS * shape->value_width * sizeof *v);
+    float *q = kernels_memory((rows + 1) * (heads * shape->key_width + MARGIN) * sizeof *q);
+    kernels_fill(k, stored * HEADS * shape->key_width, values);
+    kernels_fill(v, stored * HEADS * shape->value_width, values);
+    kernels_fill(q, (rows + 1) * (heads * shape->key_width + MARGIN), VALUES_PLAIN);
+    pages_make(&a->pages, type, HEADS, (uint32_t)shape->key_width, (uint32_t)shape->value_width,
+               0xFF);
+    struct store_tile store = {
+        .layout = &a->pages.layout, .k = k, .v = v, .row_count = stored, .pages = a->pages.pages};
+    kernels_scalar.store(&store);
+    a->count = (rows + 1) * (heads * shape->value_width + MARGIN);
+    a->found = memset(kernels_memory(a->count * sizeof(float)), 0x11, a->count * sizeof(float));
+    a->expected = memset(kernels_memory(a->count * sizeof(float)), 0x11, a->count * sizeof(float));
+    a->tile = (struct attention_tile){.layout = &a->pages.layout,
+                                      .heads_per_kv_head = shape->fold,
+                                      .q = q,
+                                      .q_stride = heads * shape->key_width + MARGIN,
+                                      .out_stride = heads * shape->value_width + MARGIN,
+                                      .first_row = 1,
+                                      .row_count = rows,
+                                      .position = position,
+                                      .window = window,
+                                      .scale = 1 / sqrtf((float)shape->key_width),
+                                      .pages = a->pages.pages};
+}
+
+static void compare(struct attention *a)
+{
+    for (a->tile.kv_head = 0; a->tile.kv_head < HEADS; a->tile.kv_head++) {
+        a->tile.out = a->expected;
+        kernels_scalar.attention(&a->tile);
+        a->tile.out = a->found;
+        kernels_level.attention(&a->tile);
+    }
+    kernels_compare_floats(a->found, a->expected, a->count, "attention", a->tile.position,
+                           a->tile.row_count, a->pages.layout.key_width);
+}
+
+static void check(void)
+{
+    static const struct shape shapes[] = {{32, 32, 1},   {40, 36, 2},   {64, 64, 3}, {64, 64, 4},
+                                          {80, 80, 5},   {128, 128, 6}, {7, 9, 7},   {64, 128, 8},
+                                          {256, 256, 2}, {33, 17, 4},   {1, 1, 1},   {192, 128, 1}};
+    static const size_t positions[] = {0, 1, 14, 15, 16, 62, 63, 64, 100, 127, 128, 190};
+    static const size_t windows[] = {0, 1, 5, 64, 70};
+    for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++)
+        for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++)
+            for (size_t j = 0; j < LOAM_COUNT_OF(positions); j++) {
+                struct attention a;
+                size_t combination = i * 12 + j;
+                int values = combination % 7 == 6 ? VALUES_HOSTILE : (int)(combination % 5);
+                prepare(&a, type, &shapes[i], positions[j], 1 + combination % 9,
+                        windows[(i + j) % 5], values == VALUES_WIDE ? VALUES_PLAIN : values);
+                compare(&a);
+                kernels_forget();
+            }
+}
+
+static void run(void *context)
+{
+    struct attention *a = context;
+    kernels_level.attention(&a->tile);
+}
+
+static void bench(void)
+{
+    static const char *const names[] = {"", "f32", "f16", "q8_0"};
+    static const struct shape shapes[] = {{64, 64, 8}, {128, 128, 4}, {64, 64, 1}};
+    for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++)
+        for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++) {
+            struct attention a;
+            char name[64];
+            prepare(&a, type, &shapes[i], 247, 8, 0, VALUES_PLAIN);
+            a.tile.out = a.found;
+            snprintf(name, sizeof name, "attention %s, 8 rows, 251 back, %zu x %zu",
+                     (size_t)type < LOAM_COUNT_OF(names) ? names[type] : "", shapes[i].fold,
+                     shapes[i].key_width);
+            kernels_time(name, run, &a,
+                         8.0 * 251.5 * (double)(shapes[i].fold * shapes[i].key_width * 2),
+                         "GMAC/s");
+            kernels_forget();
+        }
+}
+
+const struct family family_attention = {"attention", check, bench};
