@@ -11,7 +11,7 @@ enum {
     ROUND_BYTES = 8 << 20    /* read between two reports */
 };
 
-/* One weight on its way. Pieces are ranges of panels, or of bytes. */
+/* One weight on its way. Pieces are ranges of panels to be packed, or of bytes. */
 struct upload {
     struct cpu_backend *cpu;
     const struct weight *weight;
@@ -29,6 +29,12 @@ struct upload {
 static bool packed(const struct weight *weight)
 {
     return weight->type->packing != NULL;
+}
+
+/* Has to be packed here. */
+static bool to_pack(const struct weight *weight)
+{
+    return packed(weight) && !weight->packed && !weight->mapped;
 }
 
 uint64_t loam_cpu_weight_bytes(const struct backend *backend, const struct weight *weight)
@@ -54,7 +60,7 @@ static uint64_t staging_bytes(const struct weight *weight)
 uint64_t loam_cpu_upload_bytes(const struct backend *backend, const struct weight *weight)
 {
     uint64_t threads = (uint64_t)loam_pool_threads(((const struct cpu_backend *)backend)->pool);
-    return packed(weight) && !weight->mapped ? threads * staging_bytes(weight) : 0;
+    return to_pack(weight) ? threads * staging_bytes(weight) : 0;
 }
 
 void loam_cpu_release_weight(struct backend *backend, struct weight *weight)
@@ -119,6 +125,7 @@ static loam_status run_rounds(struct upload *upload, uint64_t total, uint64_t by
                               loam_error *error)
 {
     const struct weight_reader *reader = upload->reader;
+    uint64_t left = upload->weight->packed ? total : upload->weight->bytes;
     uint64_t round = loam_max(ROUND_BYTES / (upload->piece * bytes_each), 1) * upload->piece;
     for (upload->first = 0; upload->first < total; upload->first += upload->count) {
         upload->count = loam_min(round, total - upload->first);
@@ -130,11 +137,10 @@ static loam_status run_rounds(struct upload *upload, uint64_t total, uint64_t by
                 run_piece(upload, tile, 0);
         if (upload->status)
             return loam_fail(error, upload->status, "%s", upload->error.message);
-        uint64_t rest = upload->weight->bytes - upload->first * bytes_each;
-        loam_status status = LOAM_OK;
-        if (reader->advance)
-            status =
-                reader->advance(reader->user, loam_min(upload->count * bytes_each, rest), error);
+        uint64_t bytes = loam_min(upload->count * bytes_each, left);
+        left -= bytes;
+        loam_status status =
+            reader->advance ? reader->advance(reader->user, bytes, error) : LOAM_OK;
         if (status)
             return status;
     }
@@ -144,9 +150,9 @@ static loam_status run_rounds(struct upload *upload, uint64_t total, uint64_t by
 static loam_status read_weight(struct upload *upload, loam_error *error)
 {
     const struct weight *weight = upload->weight;
-    if (!packed(weight)) {
+    if (!to_pack(weight)) {
         upload->piece = PIECE_BYTES;
-        return run_rounds(upload, weight->bytes, 1, error);
+        return run_rounds(upload, weight->resident_bytes, 1, error);
     }
     upload->row_bytes = weight->bytes / weight->rows;
     upload->panel_bytes = loam_packed_panel_bytes(weight->type, weight->width);

@@ -52,7 +52,7 @@ struct common {
 #define COMMON_OPTIONS(common)                                                                       \
     {"--model", "-m", OPTION_TEXT, &(common).model, "FILE", "GGUF model file", 0, 0},                \
     {"--threads", "-t", OPTION_INTEGER, &(common).threads, "N", "computing threads (default: all)", 0, 1024}, \
-    {"--cpu", NULL, OPTION_TEXT, &(common).cpu, "LEVEL", "CPU level: best, scalar", 0, 0},           \
+    {"--cpu", NULL, OPTION_TEXT, &(common).cpu, "LEVEL", "CPU level: best, scalar, avx2, avx-vnni, neon, ...", 0, 0},           \
     {"--kv", NULL, OPTION_TEXT, &(common).kv, "TYPE", "keys and values: f32, f16, q8_0", 0, 0},      \
     {"--memory-limit", NULL, OPTION_BYTES, &(common).memory_limit, "BYTES", "most memory to hold (K, M, G)", 0, 0}
 
@@ -80,6 +80,11 @@ int read_file(char **out, size_t *out_size, const char *path);
 
 /* Reads a file of little-endian int32. */
 int read_ids(int32_t **out, size_t *out_count, const char *path);
+
+/* Writes a file by fill(out, context), which returns an exit code: under a name
+ * beside the final one, which it gets only when complete. A pipe or device is
+ * written in place. */
+int write_whole(const char *name, int (*fill)(FILE *out, void *context), void *context);
 
 /* Flushes standard output; a full disk or closed pipe is an error. */
 int finish_output(void);
@@ -110,5 +115,6 @@ int command_tokens(int count, char **arguments);
 int command_logits(int count, char **arguments);
 int command_nll(int count, char **arguments);
 int command_bench(int count, char **arguments);
+int command_pack(int count, char **arguments);
 
 #endif

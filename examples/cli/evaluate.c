@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What both have open. */
 struct work {
@@ -17,6 +16,7 @@ struct work {
     size_t count, vocabulary;
     float *logits; /* [piece][vocabulary] */
     size_t piece;
+    const char *name; /* of the file written */
     loam_error error;
 };
 
@@ -67,52 +67,18 @@ static int write_floats(FILE *out, const float *values, size_t count)
     return 0;
 }
 
-static int write_logits(struct work *work, FILE *out, const char *name)
+static int write_logits(FILE *out, void *context)
 {
+    struct work *work = context;
     for (size_t done = 0; done < work->count; done += work->piece) {
         size_t rows = work->count - done < work->piece ? work->count - done : work->piece;
         if (loam_session_evaluate(work->session, work->ids + done, rows, work->logits, rows,
                                   &work->error))
             return fail_with(&work->error);
         if (write_floats(out, work->logits, rows * work->vocabulary))
-            return fail("%s: cannot write: %s", name, strerror(errno));
+            return fail("%s: cannot write: %s", work->name, strerror(errno));
     }
     return EXIT_OK;
-}
-
-/* A pipe or device: nothing to keep whole, and nothing to rename over. */
-static int write_device(struct work *work, const char *name)
-{
-    FILE *out = fopen(name, "wb");
-    int code =
-        out ? write_logits(work, out, name) : fail("%s: cannot write: %s", name, strerror(errno));
-    if (out && fclose(out) != 0 && !code)
-        code = fail("%s: cannot write: %s", name, strerror(errno));
-    return code;
-}
-
-/* Into a file beside the final name, which it gets only when complete. */
-static int write_file(struct work *work, const char *name)
-{
-    struct stat facts;
-    if (stat(name, &facts) == 0 && !S_ISREG(facts.st_mode))
-        return write_device(work, name);
-    size_t length = strlen(name);
-    char *partial = malloc(length + 6);
-    if (!partial)
-        return fail("%s: out of memory", name);
-    sprintf(partial, "%s.part", name);
-    FILE *out = fopen(partial, "wb");
-    int code = out ? write_logits(work, out, name)
-                   : fail("%s: cannot write: %s", partial, strerror(errno));
-    if (out && fclose(out) != 0 && !code)
-        code = fail("%s: cannot write: %s", name, strerror(errno));
-    if (!code && rename(partial, name) != 0)
-        code = fail("%s: cannot rename %s to it: %s", name, partial, strerror(errno));
-    if (code && out)
-        remove(partial);
-    free(partial);
-    return code;
 }
 
 int command_logits(int count, char **arguments)
@@ -139,14 +105,15 @@ int command_logits(int count, char **arguments)
         return EXIT_USAGE;
     }
     work.piece = (size_t)pieces;
+    work.name = strcmp(out, "-") == 0 ? "standard output" : out;
     code = read_ids(&work.ids, &work.count, tokens);
     if (!code)
         code = open_work(&work, &common, 0);
     if (!code && strcmp(out, "-") == 0) {
-        code = write_logits(&work, stdout, "standard output");
+        code = write_logits(stdout, &work);
         code = code ? code : finish_output();
     } else if (!code) {
-        code = write_file(&work, out);
+        code = write_whole(out, write_logits, &work);
     }
     close_work(&work);
     return code;

@@ -448,6 +448,7 @@ typedef struct loam_model_info {
     uint32_t max_step_sessions;
     uint32_t reserved;
     double load_seconds;      /* time that opening took */
+    uint64_t mapped_bytes;    /* bytes of weights that stay in the file, mapped: packed files */
 } loam_model_info;
 
 /* Tokens whose keys and values are kept together. */
@@ -467,6 +468,7 @@ typedef struct loam_memory_plan {
     uint64_t total_bytes;
     uint32_t context_length;   /* the one planned for */
     uint32_t sessions;
+    uint64_t mapped_bytes;     /* weights of a packed file: shared and evictable, not counted above */
 } loam_memory_plan;
 
 /* Says what a load will take, from the file's header alone: no weight is read.
@@ -475,6 +477,25 @@ typedef struct loam_memory_plan {
 LOAM_API loam_status loam_model_plan(loam_memory_plan *out, loam_engine *engine,
                                      const loam_source *source, const loam_model_options *options,
                                      uint32_t context_length, uint32_t sessions, loam_error *error);
+
+/* ---- packed files -------------------------------------------------------- */
+
+/* Takes `size` more bytes of a file and returns 0; another value ends the
+ * writing with IO. Called on the thread of the API call. */
+typedef int32_t (*loam_write_function)(void *user, const void *data, size_t size);
+
+/* Writes the model file `source` in the form that loam's CPU kernels read: a
+ * GGUF file with the same keys, its quantised weights rearranged without loss,
+ * a few percent larger. Opened from a path or descriptor such a file is mapped
+ * instead of read: at once, its memory shared between processes and given
+ * back under pressure. The price: if a mapped file is cut short or its disk
+ * fails, the process gets SIGBUS; and weights that nobody has touched yet are
+ * read from disk when they are first used. Other programs refuse such files,
+ * and so does a loam whose layout is another.
+ * Takes memory for the largest weight. INVALID_ARGUMENT if it is packed already.
+ * [may allocate; blocks; errors: MEMORY, IO, FORMAT, UNSUPPORTED, FORKED] */
+LOAM_API loam_status loam_model_pack(loam_engine *engine, const loam_source *source,
+                                     loam_write_function write, void *user, loam_error *error);
 
 /* ---- session: how to generate ------------------------------------------ */
 

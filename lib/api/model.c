@@ -86,6 +86,24 @@ loam_status loam_model_plan(loam_memory_plan *out, loam_engine *engine, const lo
     return status;
 }
 
+loam_status loam_model_pack(loam_engine *engine, const loam_source *given,
+                            loam_write_function write, void *user, loam_error *error)
+{
+    struct source source;
+    loam_status status = loam_api_given(engine, "engine", error);
+    if (!status && !write)
+        status = loam_fail(error, LOAM_INVALID_ARGUMENT, "write is NULL");
+    if (!status)
+        status = loam_engine_check(engine, error);
+    if (!status)
+        status = loam_api_open_source(&source, given, error);
+    if (status)
+        return status;
+    status = loam_model_write_packed(engine, &source, write, user, error);
+    loam_source_close(&source);
+    return status;
+}
+
 loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_error *error)
 {
     loam_status status = loam_struct_check(out, "out", error);
@@ -106,7 +124,8 @@ loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_er
                             .kv_type = model->limits.kv_type,
                             .max_step_rows = model->limits.max_rows,
                             .max_step_sessions = model->limits.max_sequences,
-                            .load_seconds = model->load_seconds};
+                            .load_seconds = model->load_seconds,
+                            .mapped_bytes = model->mapped_bytes};
     loam_struct_write(out, &info, sizeof info);
     return LOAM_OK;
 }

@@ -152,7 +152,8 @@ loam_tensor loam_builder_matrix(struct builder *builder, const char *name, uint3
             (unsigned long long)dimensions[2], (unsigned long long)dimensions[3], width, rows);
         return LOAM_NO_TENSOR;
     }
-    return loam_graph_weight_at(builder->graph, full, tensor->type, width, rows, tensor->offset);
+    return loam_graph_weight_at(builder->graph, full, tensor->type, width, rows, tensor->packed,
+                                tensor->offset);
 }
 
 loam_tensor loam_builder_embeddings(struct builder *builder)

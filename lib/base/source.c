@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,4 +186,31 @@ loam_status loam_source_read(struct source *source, uint64_t offset, void *out, 
         return loam_fail(error, LOAM_IO, "%s: the read function failed for %zu bytes at byte %llu",
                          source->name, size, (unsigned long long)offset);
     return LOAM_OK;
+}
+
+/* ---- mapping ---------------------------------------------------------------- */
+
+void loam_source_map(struct source_map *out, const struct source *source)
+{
+    *out = (struct source_map){0};
+    if (source->kind != LOAM_SOURCE_PATH && source->kind != LOAM_SOURCE_DESCRIPTOR)
+        return;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), begin = source->offset / page * page;
+    uint64_t length = source->offset - begin + source->size;
+    if (length == 0 || length > SIZE_MAX / 2)
+        return;
+    void *start =
+        mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, source->descriptor, (off_t)begin);
+    if (start == MAP_FAILED)
+        return;
+    out->start = start;
+    out->length = (size_t)length;
+    out->data = (const unsigned char *)start + (source->offset - begin);
+}
+
+void loam_source_unmap(struct source_map *map)
+{
+    if (map->data)
+        munmap(map->start, map->length);
+    *map = (struct source_map){0};
 }

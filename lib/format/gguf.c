@@ -111,6 +111,11 @@ static loam_status take_string(struct reader *reader, struct gguf_string *out)
 
 static const uint8_t value_sizes[GGUF_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
+uint32_t loam_gguf_type_bytes(uint32_t type)
+{
+    return type < GGUF_TYPES ? value_sizes[type] : 0;
+}
+
 const char *loam_gguf_type_name(uint32_t type)
 {
     static const char *const names[GGUF_TYPES] = {"u8",  "i8",  "u16",  "i16",    "u32",
@@ -217,6 +222,22 @@ static loam_status check_dimensions(struct reader *reader, struct gguf_tensor *t
     return LOAM_OK;
 }
 
+/* The bytes of a packed tensor: its matrices one after the other. */
+static loam_status measure_packed(struct reader *reader, struct gguf_tensor *tensor)
+{
+    const uint64_t *dimensions = tensor->dimensions;
+    uint64_t matrices = dimensions[2] * dimensions[3]; /* below 2^63: the product is */
+    if (!tensor->type->packing)
+        return fail(reader, LOAM_FORMAT, "no tensor of this type is packed; type",
+                    tensor->type->id);
+    if (dimensions[0] > UINT32_MAX || dimensions[1] > UINT32_MAX ||
+        !loam_multiply(&tensor->bytes, loam_packed_panel_bytes(tensor->type, dimensions[0]),
+                       (dimensions[1] + PANEL_ROWS - 1) / PANEL_ROWS) ||
+        !loam_multiply(&tensor->bytes, tensor->bytes, matrices))
+        return fail(reader, LOAM_FORMAT, "the tensor is larger than any file", dimensions[0]);
+    return LOAM_OK;
+}
+
 static loam_status read_tensor(struct reader *reader, struct gguf_tensor *tensor)
 {
     uint64_t count, type;
@@ -244,10 +265,12 @@ static loam_status read_tensor(struct reader *reader, struct gguf_tensor *tensor
         status = take_integer(reader, &tensor->offset, 8);
     if (status)
         return status;
-    tensor->type = loam_weight_type((uint32_t)type);
+    tensor->packed = type >> 16 == GGUF_PACKED >> 16;
+    tensor->type = loam_weight_type((uint32_t)(tensor->packed ? type & 0xFFFF : type));
     if (!tensor->type)
         return fail(reader, LOAM_UNSUPPORTED, "the weight type is not known", type);
-    return check_dimensions(reader, tensor);
+    status = check_dimensions(reader, tensor);
+    return !status && tensor->packed ? measure_packed(reader, tensor) : status;
 }
 
 /* ---- names ---------------------------------------------------------------- */
@@ -408,6 +431,30 @@ static loam_status pass(struct reader *reader, struct gguf *gguf, struct gguf_en
     return status;
 }
 
+/* Packed tensors have a layout of this version, in lines of the cache. */
+static loam_status check_packed(struct reader *reader, struct gguf *gguf)
+{
+    const uint32_t none = 0;
+    uint32_t version;
+    for (uint64_t i = 0; i < gguf->tensor_count; i++)
+        gguf->packed = gguf->packed || gguf->tensors[i].packed;
+    if (!gguf->packed)
+        return LOAM_OK;
+    loam_status status =
+        loam_gguf_get_u32(&version, gguf, "loam.packed.version", &none, reader->error);
+    if (!status && version != GGUF_PACKED_VERSION)
+        status = loam_fail(reader->error, LOAM_UNSUPPORTED,
+                           "loam.packed.version: found %u, expected %d; pack the model again",
+                           version, GGUF_PACKED_VERSION);
+    if (!status && gguf->alignment % GGUF_PACKED_ALIGNMENT != 0)
+        status = loam_fail(reader->error, LOAM_FORMAT,
+                           "general.alignment: found %u, packed tensors need a multiple of %d",
+                           gguf->alignment, GGUF_PACKED_ALIGNMENT);
+    if (status)
+        loam_error_prefix(reader->error, reader->source->name, strlen(reader->source->name));
+    return status;
+}
+
 /* Makes offsets absolute and checks them against the file. */
 static loam_status place_tensors(struct reader *reader, struct gguf *gguf,
                                  struct gguf_tensor *tensors)
@@ -462,7 +509,9 @@ static loam_status fill(struct reader *reader, struct gguf *gguf)
         status = build_table(reader, gguf, false);
     if (!status)
         status = build_table(reader, gguf, true);
-    return status ? status : place_tensors(reader, gguf, tensors);
+    if (!status)
+        status = place_tensors(reader, gguf, tensors);
+    return status ? status : check_packed(reader, gguf);
 }
 
 loam_status loam_gguf_read(struct gguf *out, struct source *source, struct memory *memory,

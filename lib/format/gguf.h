@@ -17,8 +17,20 @@
 
 /* Value types as in the file. */
 enum {
-    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING,
-    GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64, GGUF_TYPES
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64,
+    GGUF_TYPES
 };
 
 struct gguf_string {
@@ -30,14 +42,20 @@ struct gguf_entry {
     struct gguf_string key; /* valid UTF-8, unique in the file */
     uint32_t type;          /* of the value, or of the elements if is_array */
     bool is_array;
-    uint64_t count;         /* elements; 1 if not an array */
-    const unsigned char *data; /* numbers, packed little-endian, unaligned */
+    uint64_t count;                    /* elements; 1 if not an array */
+    const unsigned char *data;         /* numbers, packed little-endian, unaligned */
     const struct gguf_string *strings; /* [count] if type is GGUF_STRING, else NULL */
 };
+
+/* Added to the number of a tensor's type: its data are packed (quant/types.h),
+ * each matrix of the first two dimensions by itself. Such files also have the
+ * key loam.packed.version, and other programs refuse them. */
+enum { GGUF_PACKED = 0x4C500000, GGUF_PACKED_VERSION = 1, GGUF_PACKED_ALIGNMENT = 64 };
 
 struct gguf_tensor {
     struct gguf_string name; /* unique in the file */
     const struct weight_type *type;
+    bool packed;
     uint32_t dimension_count; /* 1 to 4 */
     uint64_t dimensions[4];   /* contiguous first; 1 beyond dimension_count; none 0; product fits */
     uint64_t offset;          /* in the file; offset + bytes is within it */
@@ -48,13 +66,14 @@ struct gguf_tensor {
 struct gguf {
     struct arena arena;
     uint32_t version, alignment;
+    bool packed; /* some tensors are */
     uint64_t file_bytes;
     uint64_t entry_count, tensor_count;
-    const struct gguf_entry *entries;   /* in the file's order */
-    const struct gguf_tensor *tensors;  /* in the file's order */
+    const struct gguf_entry *entries;           /* in the file's order */
+    const struct gguf_tensor *tensors;          /* in the file's order */
     const uint32_t *entry_table, *tensor_table; /* open hash tables: index + 1, or 0 */
     uint64_t entry_mask, tensor_mask;
-    unsigned char *bytes;  /* the header's copy, [header_bytes] */
+    unsigned char *bytes; /* the header's copy, [header_bytes] */
     uint64_t header_bytes;
 };
 
@@ -94,6 +113,9 @@ loam_status loam_gguf_get_array(const struct gguf_entry **out, const struct gguf
 uint64_t loam_gguf_unsigned(const struct gguf_entry *entry, uint64_t i);
 int64_t loam_gguf_signed(const struct gguf_entry *entry, uint64_t i);
 double loam_gguf_number(const struct gguf_entry *entry, uint64_t i); /* any number type */
+
+/* Bytes of a number of that type; 0 for strings and arrays. */
+uint32_t loam_gguf_type_bytes(uint32_t type);
 
 /* The type's name as in the GGUF specification, such as "u32". */
 const char *loam_gguf_type_name(uint32_t type);

@@ -140,6 +140,7 @@ static void destroy_model(loam_model *model)
     loam_engine *engine = model->engine;
     free_step_memory(model);
     loam_graph_release(model->graph);
+    loam_source_unmap(&model->map);
     loam_tokenizer_release(model->tokenizer);
     loam_arena_end(&model->arena);
     loam_memory_free(&engine->memory, model);
@@ -183,6 +184,19 @@ static loam_status keep_facts(loam_model *model, const struct gguf *gguf, loam_e
     return LOAM_OK;
 }
 
+/* Bytes of weights that stay in the mapped file. */
+static uint64_t mapped_bytes(const loam_graph *graph)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < graph->weight_count; i++) {
+        const struct weight *weight = &graph->weights[i];
+        if (weight->mapped)
+            bytes += weight->packed ? loam_packed_bytes(weight->type, weight->width, weight->rows)
+                                    : weight->bytes;
+    }
+    return bytes;
+}
+
 static loam_status build(loam_model *model, const struct gguf *gguf, struct source *source,
                          const loam_model_options *options, loam_error *error)
 {
@@ -191,8 +205,12 @@ static loam_status build(loam_model *model, const struct gguf *gguf, struct sour
     loam_status status = keep_facts(model, gguf, error);
     if (!status)
         status = loam_graph_create(&model->graph, model->engine, error);
-    if (!status)
+    if (!status) {
+        if (gguf->packed)
+            loam_source_map(&model->map, source);
+        model->graph->file = model->map.data;
         status = loam_arch_build(&model->description, &logits, model->graph, gguf, source, error);
+    }
     if (!status)
         status = loam_tokenizer_create(&tokenizer, gguf, &model->engine->memory, error);
     if (!status && tokenizer)
@@ -218,6 +236,7 @@ static loam_status build(loam_model *model, const struct gguf *gguf, struct sour
     model->size.scratch_bytes = backend->functions->scratch_bytes(model->graph->segment);
     for (size_t i = 0; i < model->graph->weight_count; i++)
         model->size.weight_bytes += model->graph->weights[i].resident_bytes;
+    model->mapped_bytes = mapped_bytes(model->graph);
     return take_step_memory(model, error);
 }
 
@@ -275,9 +294,13 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
     struct description description;
     struct graph_size size;
     loam_compile_options limits = limits_of(options);
+    struct source_map map = {0};
     loam_status status = loam_graph_create(&graph, engine, error);
     if (status)
         return status;
+    if (gguf->packed)
+        loam_source_map(&map, source);
+    graph->file = map.data;
     status = loam_arch_build(&description, &logits, graph, gguf, source, error);
     if (!status)
         status = loam_graph_measure(&size, graph, logits, &limits, error);
@@ -289,6 +312,7 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
         uint64_t pages = ((uint64_t)out->context_length + LOAM_PAGE_TOKENS - 1) / LOAM_PAGE_TOKENS;
         uint64_t logits_row = (uint64_t)description.vocabulary * sizeof(float);
         out->weight_bytes = size.weight_bytes;
+        out->mapped_bytes = mapped_bytes(graph);
         out->kv_bytes = pages * size.page_bytes * out->sessions;
         /* Nodes, phases and tables of the graph; chunks of arenas. */
         uint64_t tables = 128 * 1024 + 1024 * (uint64_t)graph->node_count;
@@ -301,6 +325,7 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
             out->weight_bytes + out->kv_bytes + out->scratch_bytes + out->vocabulary_bytes;
     }
     loam_graph_release(graph);
+    loam_source_unmap(&map);
     return status;
 }
 

@@ -42,6 +42,8 @@ struct loam_model {
     loam_string architecture, name;
     uint64_t parameters;
     struct graph_size size;
+    struct source_map map; /* of a packed file, in which the graph's weights lie */
+    uint64_t mapped_bytes;
     loam_compile_options limits; /* of a step */
     double load_seconds;
     struct step_memory step;
@@ -59,6 +61,10 @@ loam_status loam_model_complete(loam_model_options *options, loam_error *error);
 loam_status loam_model_measure(loam_memory_plan *out, loam_engine *engine, struct source *source,
                                const loam_model_options *options, uint32_t context_length,
                                uint32_t sessions, loam_error *error);
+
+/* See loam_model_pack. */
+loam_status loam_model_write_packed(loam_engine *engine, struct source *source,
+                                    loam_write_function write, void *user, loam_error *error);
 
 /* A tokenizer with one reference that takes over `tokenizer`, which is
  * destroyed on failure. */

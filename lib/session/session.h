@@ -29,22 +29,22 @@ struct loam_session {
     uint32_t context_length;
     enum session_state state;
     atomic_int cancelled;
-    atomic_int in_use;       /* a call is running */
-    int32_t *content;        /* [count]: prompt and generated tokens */
+    atomic_int in_use; /* a call is running */
+    int32_t *content;  /* [count]: prompt and generated tokens */
     size_t count, capacity;
-    size_t computed;         /* content[0, computed) is in the pages; computed <= count */
+    size_t computed; /* content[0, computed) is in the pages; computed <= count */
     struct pages pages;
-    float *logits;           /* [vocabulary] after content[computed - 1] */
+    float *logits; /* [vocabulary] after content[computed - 1] */
     bool has_logits;
     struct sampler *sampler;
     struct rules rules;
-    int32_t pending_stop;    /* LOAM_STOP_... to report next, or NONE */
+    int32_t pending_stop; /* LOAM_STOP_... to report next, or NONE */
     size_t prompt_count, generated;
-    bool strip_space;        /* the next text loses one leading space */
+    bool strip_space; /* the next text loses one leading space */
     struct utf8_stream utf8;
-    char *text;              /* scratch for a token's text */
+    char *text; /* scratch for a token's text */
     size_t text_capacity;
-    char *given;             /* an event's text */
+    char *given; /* an event's text */
     size_t given_capacity;
     loam_timings timings;
 };

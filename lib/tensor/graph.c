@@ -177,14 +177,18 @@ loam_tensor loam_graph_weight(loam_graph *graph, const char *name, uint32_t type
 
 loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name,
                                  const struct weight_type *type, uint32_t width, uint32_t rows,
-                                 uint64_t file_offset)
+                                 bool packed, uint64_t file_offset)
 {
     if (!building(graph))
         return LOAM_NO_TENSOR;
-    return add_weight(
-        graph,
-        &(struct weight){
-            .name = name, .type = type, .width = width, .rows = rows, .file_offset = file_offset});
+    return add_weight(graph,
+                      &(struct weight){.name = name,
+                                       .type = type,
+                                       .width = width,
+                                       .rows = rows,
+                                       .packed = packed,
+                                       .file_offset = file_offset,
+                                       .mapped = graph->file ? graph->file + file_offset : NULL});
 }
 
 /* ---- operations ----------------------------------------------------------- */

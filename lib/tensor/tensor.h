@@ -54,7 +54,8 @@ struct weight {
     const char *name;
     const struct weight_type *type;
     uint32_t width, rows;
-    uint64_t bytes;       /* in the file's layout */
+    uint64_t bytes;       /* in the file's layout, also if it is packed already */
+    bool packed;          /* what is read is in the packed form */
     const void *data;     /* of the caller, or NULL */
     uint64_t file_offset; /* where the bytes are if data is NULL */
     const void *mapped;   /* the weight in the form that kernels use, kept by others longer than the graph; or NULL */
@@ -88,6 +89,7 @@ struct loam_graph {
     loam_tensor result;
     loam_compile_options options;
     struct segment *segment; /* compiled */
+    const unsigned char *file; /* the model file as mapped, kept longer than the graph; or NULL */
 };
 
 /* What compiling would take. */
@@ -97,9 +99,11 @@ struct graph_size {
 };
 
 /* As loam_graph_weight, with the content at `file_offset` of what the reader
- * given to loam_graph_compile_from reads. */
+ * given to loam_graph_compile_from reads, or of graph->file; packed (see
+ * quant/types.h) or in the type's GGUF layout. */
 loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name, const struct weight_type *type,
-                                 uint32_t width, uint32_t rows, uint64_t file_offset);
+                                 uint32_t width, uint32_t rows, bool packed,
+                                 uint64_t file_offset);
 
 /* As loam_graph_compile, weights without data read by `reader`. */
 loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,
