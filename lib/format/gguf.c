@@ -436,6 +436,7 @@ static loam_status check_packed(struct reader *reader, struct gguf *gguf)
 {
     const uint32_t none = 0;
     uint32_t version;
+    gguf->packed = loam_gguf_find(gguf, "loam.packed.version") != NULL;
     for (uint64_t i = 0; i < gguf->tensor_count; i++)
         gguf->packed = gguf->packed || gguf->tensors[i].packed;
     if (!gguf->packed)

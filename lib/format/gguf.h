@@ -66,7 +66,7 @@ struct gguf_tensor {
 struct gguf {
     struct arena arena;
     uint32_t version, alignment;
-    bool packed; /* some tensors are */
+    bool packed; /* by loam_model_pack: may be mapped */
     uint64_t file_bytes;
     uint64_t entry_count, tensor_count;
     const struct gguf_entry *entries;           /* in the file's order */
