@@ -50,6 +50,52 @@ static void q4_0_blocks(void)
     blocks_of("Q4_0");
 }
 
+static void q4_k_blocks(void)
+{
+    blocks_of("Q4_K");
+}
+
+static void q5_k_blocks(void)
+{
+    blocks_of("Q5_K");
+}
+
+static void q6_k_blocks(void)
+{
+    blocks_of("Q6_K");
+}
+
+/* One block by hand: number k of the last sub-block, whose scale and min have
+ * bits in two bytes each. */
+static void k_blocks_by_hand(void)
+{
+    unsigned char q4[145] = {0}, q5[177] = {0}, q6[211] = {0};
+    float out[256];
+    /* at odd addresses: d = 1.5, dmin = 0.25; scale 0x2D, min 0x1A of sub-block 7 */
+    q4[2] = q5[2] = 0x3E;
+    q4[4] = q5[4] = 0x34;
+    q4[5 + 11] = q5[5 + 11] = 0xAD;
+    q4[5 + 3] = q5[5 + 3] = 0x80;
+    q4[5 + 7] = q5[5 + 7] = 0x40;
+    q4[17 + 96 + 9] = 0xB0;
+    q5[49 + 96 + 9] = 0xB0;
+    q5[17 + 9] = 0x80;
+    loam_weight_type_named("Q4_K", 4)->dequantize(out, q4 + 1, 256);
+    CHECK(out[224 + 9] == 1.5f * 45 * 11 - 0.25f * 26);
+    CHECK(out[224 + 8] == -0.25f * 26 && out[192 + 9] == 0);
+    loam_weight_type_named("Q5_K", 4)->dequantize(out, q5 + 1, 256);
+    CHECK(out[224 + 9] == 1.5f * 45 * 27 - 0.25f * 26);
+    CHECK(out[224 + 8] == -0.25f * 26 && out[192 + 9] == 0);
+    /* number 128 + 96 + 17: high nibble of ql[64 + 32 + 17], bits 6 and 7 of qh[32 + 17] */
+    q6[1 + 209] = 0x3E;
+    q6[1 + 96 + 17] = 0x70;
+    q6[1 + 128 + 49] = 0xC0;
+    q6[1 + 192 + 15] = 0x80; /* scale -128 */
+    loam_weight_type_named("Q6_K", 4)->dequantize(out, q6 + 1, 256);
+    CHECK(out[241] == 1.5f * -128 * (0x37 - 32) && out[240] == 1.5f * -128 * -32);
+    CHECK(out[239] == 0);
+}
+
 /* The recorded error of the reference quantiser, from the manifest. */
 static double recorded(const char *manifest, const char *name)
 {
@@ -228,6 +274,10 @@ int main(void)
     RUN(bf16_blocks);
     RUN(q8_0_blocks);
     RUN(q4_0_blocks);
+    RUN(q4_k_blocks);
+    RUN(q5_k_blocks);
+    RUN(q6_k_blocks);
+    RUN(k_blocks_by_hand);
     RUN(quantisers_are_as_good_as_the_reference);
     RUN(the_table_is_sound);
     RUN(the_table_agrees_with_the_manifest);
