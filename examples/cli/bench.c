@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* loam bench: tokens per second of prompts and of decoding, medians of rounds
- * after one to warm up. */
+ * after one to warm up, and what a token costs at least. */
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_ROUNDS = 100 };
 
@@ -14,6 +15,7 @@ struct bench {
     loam_error error;
     long long prompt, decode, rounds;
     double prompt_tps[MAX_ROUNDS], decode_tps[MAX_ROUNDS];
+    uint64_t bytes_per_token, multiply_adds_per_token;
 };
 
 static int compare(const void *a, const void *b)
@@ -26,6 +28,50 @@ static double median(double *values, size_t count)
 {
     qsort(values, count, sizeof *values, compare);
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+static int is_named(const loam_tensor_info *tensor, const char *name)
+{
+    return tensor->name.length == strlen(name) && !memcmp(tensor->name.data, name, strlen(name));
+}
+
+/* What decoding a token reads and multiplies: every weight of the file, as
+ * large as in the file. Of the embedding table a token needs one row only,
+ * unless the table is the output matrix as well. */
+static void sum_costs(struct bench *bench, loam_file *file, uint64_t count)
+{
+    loam_tensor_info table = {.struct_size = sizeof table}, tensor = {.struct_size = sizeof tensor};
+    int tied = 1;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t numbers = 1;
+        loam_file_tensor(&tensor, file, i, NULL);
+        for (uint32_t j = 0; j < tensor.dimension_count; j++)
+            numbers *= tensor.dimensions[j];
+        bench->bytes_per_token += tensor.bytes;
+        if (tensor.dimension_count > 1)
+            bench->multiply_adds_per_token += numbers;
+        tied = tied && !is_named(&tensor, "output.weight");
+        if (is_named(&tensor, "token_embd.weight"))
+            table = tensor;
+    }
+    if (!tied && table.dimension_count) {
+        bench->bytes_per_token -= table.bytes;
+        bench->multiply_adds_per_token -= table.dimensions[0] * table.dimensions[1];
+    }
+}
+
+static int find_costs(struct bench *bench, const char *path)
+{
+    loam_source source = {.struct_size = sizeof source, .kind = LOAM_SOURCE_PATH};
+    loam_file_info info = {.struct_size = sizeof info};
+    loam_file *file = NULL;
+    source.path = (loam_string){path, strlen(path)};
+    if (loam_file_open(&file, bench->engine, &source, &bench->error))
+        return fail_with(&bench->error);
+    loam_file_get_info(&info, file, NULL);
+    sum_costs(bench, file, info.tensor_count);
+    loam_file_release(file);
+    return EXIT_OK;
 }
 
 /* Reads the prompt, then `decode` tokens one by one. */
@@ -76,13 +122,15 @@ static int print(struct bench *bench, int json)
     loam_engine_get_info(&engine, bench->engine, NULL);
     double prompt = bench->prompt ? median(bench->prompt_tps, (size_t)bench->rounds) : 0;
     double decode = bench->decode ? median(bench->decode_tps, (size_t)bench->rounds) : 0;
-    printf(json ? "{\"prompt_tps\": %.3f, \"decode_tps\": %.3f, \"load_s\": %.6f, \"peak_bytes\": "
-                  "%llu, "
-                  "\"weight_bytes_per_token\": %llu, \"threads\": %d, \"cpu\": \"%s\"}\n"
+    printf(json ? "{\"prompt_tps\": %.3f, \"decode_tps\": %.3f, \"load_s\": %.6f, "
+                  "\"peak_bytes\": %llu, \"weight_bytes_per_token\": %llu, "
+                  "\"multiply_adds_per_token\": %llu, \"threads\": %d, \"cpu\": \"%s\"}\n"
                 : "prompt %.1f tokens/s, decode %.1f tokens/s, load %.3f s, peak %llu bytes, "
-                  "weights %llu bytes, %d threads, %s\n",
+                  "a token reads %llu bytes of weights and takes %llu multiply-adds, "
+                  "%d threads, %s\n",
            prompt, decode, model.load_seconds, (unsigned long long)engine.bytes_peak,
-           (unsigned long long)model.weight_bytes, (int)engine.threads,
+           (unsigned long long)bench->bytes_per_token,
+           (unsigned long long)bench->multiply_adds_per_token, (int)engine.threads,
            loam_cpu_level_name(engine.cpu_level));
     return finish_output();
 }
@@ -114,6 +162,8 @@ int command_bench(int count, char **arguments)
     code = open_engine(&bench.engine, &common);
     if (!code)
         code = open_model(&bench.model, bench.engine, &common, LOAM_KV_DEFAULT);
+    if (!code)
+        code = find_costs(&bench, common.model);
     if (!code && loam_session_create(&bench.session, bench.model, &session, &bench.error))
         code = fail_with(&bench.error);
     if (!code) {

@@ -52,7 +52,7 @@ struct common {
 #define COMMON_OPTIONS(common)                                                                       \
     {"--model", "-m", OPTION_TEXT, &(common).model, "FILE", "GGUF model file", 0, 0},                \
     {"--threads", "-t", OPTION_INTEGER, &(common).threads, "N", "computing threads (default: all)", 0, 1024}, \
-    {"--cpu", NULL, OPTION_TEXT, &(common).cpu, "LEVEL", "CPU level: best, scalar, avx2, avx-vnni, neon, ...", 0, 0},           \
+    {"--cpu", NULL, OPTION_TEXT, &(common).cpu, "LEVEL", "CPU level of loam --version (default: best)", 0, 0},           \
     {"--kv", NULL, OPTION_TEXT, &(common).kv, "TYPE", "keys and values: f32, f16, q8_0", 0, 0},      \
     {"--memory-limit", NULL, OPTION_BYTES, &(common).memory_limit, "BYTES", "most memory to hold (K, M, G)", 0, 0}
 

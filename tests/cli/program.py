@@ -221,7 +221,15 @@ def likelihood():
 @needs_model
 def bench_prints_json():
     out = json.loads(loam("bench", "-m", MODEL, "-p", "16", "-n", "4", "-r", "1", "--json").stdout)
-    assert out["prompt_tps"] > 0 and out["decode_tps"] > 0 and out["weight_bytes_per_token"] > 0
+    assert out["prompt_tps"] > 0 and out["decode_tps"] > 0 and out["load_s"] > 0
+    assert out["peak_bytes"] > 1000000 and out["threads"] >= 1 and out["cpu"] != "best"
+    # Each weight once, the embedding table not at all: the output matrix is another.
+    tensors = json.loads(loam("info", MODEL, "--json").stdout)["tensors"]
+    read = [t for t in tensors if t["name"] != "token_embd.weight"]
+    assert len(read) == len(tensors) - 1 and "output.weight" in [t["name"] for t in read]
+    matrices = [t["shape"][0] * t["shape"][1] for t in read if len(t["shape"]) == 2]
+    assert out["weight_bytes_per_token"] == sum(t["bytes"] for t in read)
+    assert out["multiply_adds_per_token"] == sum(matrices)
 
 
 def main():
