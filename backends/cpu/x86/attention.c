@@ -1,45 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rule 7. A register holds 8 positions (keys) or 8 dimensions (values). Up to
- * QUERIES query heads of one row share every load and conversion:
+ * Rule 7. A query is one head of one row. Up to QUERIES of them, neighbours in
+ * heads and then in rows, go through the pages together and share every load
+ * and conversion of keys and values; each has its own visible positions.
  *
- *   scores  16 positions at a time: per dimension 2 loads of keys, and per
- *           query a broadcast and 2 fma
- *   output  16 dimensions at a time: per position 2 loads of values, and per
- *           query a broadcast and 2 fma, then the merge with the pages before
+ *   scores  a register is 8 positions; per dimension `span` loads of keys, and
+ *           per query a broadcast and `span` fma
+ *   output  a register is 8 dimensions; per position `span` loads of values,
+ *           and per query a broadcast and `span` fma, then the merge with the
+ *           pages before
  *
- * Bound: two fma per cycle. Positions outside of what a row sees may be
- * loaded; their scores become -infinity, their weights +0, which change no
- * sum, and their values are skipped.
+ * Queries times span are 6 or 8 chains, which covers the latency of fma.
+ * Bound: two fma per cycle, while pages are in L2 or a few queries share them;
+ * for one query the reading of keys and values.
+ *
+ * Positions that a query does not see may be loaded; their scores become
+ * -infinity, their weights +0, which change no sum, and their values are skipped.
  */
 #include "base/half.h"
-#include "base/numeric.h"
 #include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 4, GROUP = 32 };
+enum { QUERIES = 4, GROUP = 32, MAX_SPAN = 8 };
 
-/* Query heads of one row with what is known of each so far. */
-struct queries {
-    const float *q[QUERIES]; /* key_width numbers */
-    float *out[QUERIES];     /* value_width numbers: O, in the end O / L */
-    float m[QUERIES], l[QUERIES];
+struct query {
+    const float *q; /* key_width numbers */
+    float *out;     /* value_width numbers: O, in the end O / L */
+    float m, l;
+    size_t first, end; /* positions that it sees: [first, end) */
+    /* of the page at hand */
+    size_t page_begin, page_end; /* positions in the page that it sees */
+    bool merges;                 /* it saw pages before */
+    float weights[PAGE];         /* scores, then exp(score - m) */
+    float a, b;                  /* factors of the merge */
     /* q8_0 keys: two dimensions in a word, and the scales of groups */
-    int32_t pairs[QUERIES][MAX_HEAD_WIDTH / 2];
-    float scales[QUERIES][MAX_HEAD_WIDTH / GROUP];
-    int count;
+    int32_t pairs[MAX_HEAD_WIDTH / 2];
+    float scales[MAX_HEAD_WIDTH / GROUP];
 };
 
-/* One page as its rows see it. */
+/* One page as some queries see it. */
 struct page {
     const unsigned char *keys, *values;
-    size_t begin, end;            /* visible positions */
-    bool first;                   /* nothing before it */
-    float weights[QUERIES][PAGE]; /* scores, then exp(score - m) */
-    float a[QUERIES], b[QUERIES]; /* factors of the merge */
+    size_t key_width, value_width;
+    float scale;
+    size_t begin, end;               /* seen by at least one query */
+    size_t common_begin, common_end; /* seen by all */
+    const float *value_scales;       /* q8_0: [PAGE][groups] */
 };
 
-/* ---- scores ------------------------------------------------------------------ */
+INLINE int span_of(int count)
+{
+    return count == 1 ? 8 : count == 2 ? 4 : 2;
+}
 
 /* 8 keys or values as f32. */
 INLINE __m256 widen(const unsigned char *base, size_t i, int32_t type)
@@ -49,20 +61,24 @@ INLINE __m256 widen(const unsigned char *base, size_t i, int32_t type)
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(base + 2 * i)));
 }
 
-/* Chains over the dimensions for 16 positions from p. */
-INLINE void scores_float(__m256 s[QUERIES][2], const struct queries *queries,
-                         const struct page *page, size_t width, size_t p, int32_t type,
-                         const int count)
+/* ---- scores ------------------------------------------------------------------ */
+
+/* Chains over the dimensions for 8 * span positions from p. */
+INLINE void scores_float(__m256 s[QUERIES][MAX_SPAN], const struct query *queries,
+                         const struct page *page, size_t p, int32_t type, const int count)
 {
+    const int span = span_of(count);
     for (int h = 0; h < count; h++)
-        s[h][0] = s[h][1] = _mm256_setzero_ps();
-    for (size_t i = 0; i < width; i++) {
-        __m256 low = widen(page->keys, i * PAGE + p, type);
-        __m256 high = widen(page->keys, i * PAGE + p + 8, type);
+        for (int j = 0; j < span; j++)
+            s[h][j] = _mm256_setzero_ps();
+    for (size_t i = 0; i < page->key_width; i++) {
+        __m256 keys[MAX_SPAN];
+        for (int j = 0; j < span; j++)
+            keys[j] = widen(page->keys, i * PAGE + p + 8 * (size_t)j, type);
         for (int h = 0; h < count; h++) {
-            __m256 q = _mm256_broadcast_ss(queries->q[h] + i);
-            s[h][0] = _mm256_fmadd_ps(q, low, s[h][0]);
-            s[h][1] = _mm256_fmadd_ps(q, high, s[h][1]);
+            __m256 q = _mm256_broadcast_ss(queries[h].q + i);
+            for (int j = 0; j < span; j++)
+                s[h][j] = _mm256_fmadd_ps(q, keys[j], s[h][j]);
         }
     }
 }
@@ -74,7 +90,7 @@ INLINE __m256i load_bytes(const int8_t *at)
 
 /* Exact sums of one group of dimensions for 16 positions; the halves of the
  * registers hold positions 0 to 3 and 8 to 11, and 4 to 7 and 12 to 15. */
-INLINE void group_sums(__m256i sum[QUERIES][2], const struct queries *queries, const int8_t *keys,
+INLINE void group_sums(__m256i sum[QUERIES][2], const struct query *queries, const int8_t *keys,
                        size_t begin, size_t end, const int count)
 {
     for (int h = 0; h < count; h++)
@@ -84,16 +100,17 @@ INLINE void group_sums(__m256i sum[QUERIES][2], const struct queries *queries, c
         __m256i odd = i + 1 < end ? load_bytes(keys + (i + 1) * PAGE) : _mm256_setzero_si256();
         __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
         for (int h = 0; h < count; h++) {
-            __m256i q = _mm256_set1_epi32(queries->pairs[h][i / 2]);
+            __m256i q = _mm256_set1_epi32(queries[h].pairs[i / 2]);
             sum[h][0] = _mm256_add_epi32(sum[h][0], _mm256_madd_epi16(low, q));
             sum[h][1] = _mm256_add_epi32(sum[h][1], _mm256_madd_epi16(high, q));
         }
     }
 }
 
-INLINE void scores_q8_0(__m256 s[QUERIES][2], const struct queries *queries,
-                        const struct page *page, size_t width, size_t p, const int count)
+INLINE void scores_q8_0(__m256 s[QUERIES][MAX_SPAN], const struct query *queries,
+                        const struct page *page, size_t p, const int count)
 {
+    size_t width = page->key_width;
     const int8_t *keys = (const int8_t *)page->keys + p;
     const unsigned char *scales = page->keys + width * PAGE + 2 * p;
     for (int h = 0; h < count; h++)
@@ -104,7 +121,7 @@ INLINE void scores_q8_0(__m256 s[QUERIES][2], const struct queries *queries,
         __m256 d0 = widen(scales, g * PAGE, LOAM_KV_F16);
         __m256 d1 = widen(scales, g * PAGE + 8, LOAM_KV_F16);
         for (int h = 0; h < count; h++) {
-            __m256 d = _mm256_set1_ps(queries->scales[h][g]);
+            __m256 d = _mm256_set1_ps(queries[h].scales[g]);
             __m256i first = _mm256_permute2x128_si256(sum[h][0], sum[h][1], 0x20);
             __m256i second = _mm256_permute2x128_si256(sum[h][0], sum[h][1], 0x31);
             s[h][0] = _mm256_fmadd_ps(_mm256_mul_ps(d0, d), _mm256_cvtepi32_ps(first), s[h][0]);
@@ -113,15 +130,20 @@ INLINE void scores_q8_0(__m256 s[QUERIES][2], const struct queries *queries,
     }
 }
 
+INLINE __m256 minus_infinity(void)
+{
+    return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)0xFF800000u));
+}
+
 /* Lanes of positions p to p + 7 within [begin, end) keep x, others get -infinity. */
-INLINE __m256 visible(__m256 x, const struct page *page, size_t p)
+INLINE __m256 visible(__m256 x, size_t begin, size_t end, size_t p)
 {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     __m256i at = _mm256_add_epi32(lanes, _mm256_set1_epi32((int32_t)p));
-    __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)page->begin), at);
-    __m256i within = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)page->end), at);
-    const __m256 none = _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)0xFF800000u));
-    return _mm256_blendv_ps(none, x, _mm256_castsi256_ps(_mm256_andnot_si256(before, within)));
+    __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)begin), at);
+    __m256i within = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)end), at);
+    return _mm256_blendv_ps(minus_infinity(), x,
+                            _mm256_castsi256_ps(_mm256_andnot_si256(before, within)));
 }
 
 INLINE float largest(__m256 x)
@@ -131,73 +153,91 @@ INLINE float largest(__m256 x)
     return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
 
-/* Scores of the page; returns per query the largest in m. Which of two equal
- * zeros is the largest changes nothing: exp(+0) = exp(-0). */
-INLINE void score_page(float m[QUERIES], struct page *page, const struct queries *queries,
-                       const struct attention_tile *tile, int32_t type, const int count)
+/* Scores of the page; per query the largest in m. Which of two equal zeros is
+ * the largest changes nothing: exp(+0) = exp(-0). */
+INLINE void score_page(float m[QUERIES], const struct page *page, struct query *queries,
+                       int32_t type, const int count)
 {
-    const __m256 scale = _mm256_set1_ps(tile->scale);
+    const int span = type == LOAM_KV_Q8_0 ? 2 : span_of(count);
+    const size_t step = 8 * (size_t)span;
+    const __m256 scale = _mm256_set1_ps(page->scale);
     __m256 most[QUERIES];
     for (int h = 0; h < count; h++)
-        most[h] = _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)0xFF800000u));
-    for (size_t p = page->begin & ~(size_t)15; p < page->end; p += 16) {
-        __m256 s[QUERIES][2];
+        most[h] = minus_infinity();
+    for (size_t p = page->begin & ~(step - 1); p < page->end; p += step) {
+        __m256 s[QUERIES][MAX_SPAN];
+        bool all = p >= page->common_begin && p + step <= page->common_end;
         if (type == LOAM_KV_Q8_0)
-            scores_q8_0(s, queries, page, tile->layout->key_width, p, count);
+            scores_q8_0(s, queries, page, p, count);
         else
-            scores_float(s, queries, page, tile->layout->key_width, p, type, count);
+            scores_float(s, queries, page, p, type, count);
         for (int h = 0; h < count; h++)
-            for (size_t i = 0; i < 2; i++) {
-                __m256 x = visible(_mm256_mul_ps(s[h][i], scale), page, p + 8 * i);
+            for (int j = 0; j < span; j++) {
+                __m256 x = _mm256_mul_ps(s[h][j], scale);
+                size_t at = p + 8 * (size_t)j;
+                if (!all)
+                    x = visible(x, queries[h].page_begin, queries[h].page_end, at);
                 most[h] = _mm256_max_ps(most[h], x);
-                _mm256_storeu_ps(page->weights[h] + p + 8 * i, x);
+                _mm256_storeu_ps(queries[h].weights + at, x);
             }
     }
     for (int h = 0; h < count; h++)
         m[h] = largest(most[h]);
 }
 
-/* Weights of one query, their sum, and its merge with the pages before. */
-INLINE void weigh(struct page *page, struct queries *queries, int h, float m)
+/* The weights of a query, and their sum. */
+INLINE float weigh(struct query *query, float m)
 {
     __m256 low = _mm256_setzero_ps(), high = low, most = _mm256_set1_ps(m);
-    float *weights = page->weights[h];
-    for (size_t p = page->begin & ~(size_t)15; p < page->end; p += 16) {
-        __m256 a = exp8(_mm256_sub_ps(_mm256_loadu_ps(weights + p), most));
-        __m256 b = exp8(_mm256_sub_ps(_mm256_loadu_ps(weights + p + 8), most));
+    size_t end = (query->page_end + 15) & ~(size_t)15;
+    for (size_t p = query->page_begin & ~(size_t)15; p < end; p += 16) {
+        __m256 a = exp8(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p), most));
+        __m256 b = exp8(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p + 8), most));
         low = _mm256_add_ps(low, a);
         high = _mm256_add_ps(high, b);
-        _mm256_storeu_ps(weights + p, a);
-        _mm256_storeu_ps(weights + p + 8, b);
+        _mm256_storeu_ps(query->weights + p, a);
+        _mm256_storeu_ps(query->weights + p + 8, b);
     }
-    float l = tree16(low, high);
-    if (page->first) {
-        queries->m[h] = m;
-        queries->l[h] = l;
-        return;
+    return tree16(low, high);
+}
+
+/* M and L of the queries after this page, and the factors of its O. */
+INLINE void merge(struct query *queries, const float m[QUERIES], const float l[QUERIES],
+                  const int count)
+{
+    float exponents[2 * QUERIES] = {0}, factors[2 * QUERIES];
+    for (int h = 0; h < count; h++) {
+        if (!queries[h].merges)
+            queries[h].m = m[h];
+        float all = m[h] > queries[h].m ? m[h] : queries[h].m;
+        exponents[h] = queries[h].m - all;
+        exponents[QUERIES + h] = m[h] - all;
+        queries[h].m = all;
     }
-    float all = m > queries->m[h] ? m : queries->m[h];
-    page->a[h] = loam_expf(queries->m[h] - all);
-    page->b[h] = loam_expf(m - all);
-    queries->m[h] = all;
-    queries->l[h] = _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(l), _mm_set_ss(page->b[h]),
-                                               _mm_set_ss(queries->l[h] * page->a[h])));
+    _mm256_storeu_ps(factors, exp8(_mm256_loadu_ps(exponents)));
+    for (int h = 0; h < count; h++) {
+        struct query *query = &queries[h];
+        query->a = factors[h];
+        query->b = factors[QUERIES + h];
+        query->l = query->merges
+                       ? _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(l[h]), _mm_set_ss(query->b),
+                                                    _mm_set_ss(query->l * query->a)))
+                       : l[h];
+    }
 }
 
 /* ---- values ------------------------------------------------------------------ */
 
 /* Values i to i + 7 of position p; fewer than 8 only at the end of a row. */
-INLINE __m256 value(const struct page *page, size_t width, size_t p, size_t i, size_t count,
-                    int32_t type)
+INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, int32_t type)
 {
     const unsigned char *base = page->values;
+    size_t width = page->value_width;
     if (type == LOAM_KV_Q8_0) {
         size_t groups = (width + GROUP - 1) / GROUP;
-        uint16_t half;
-        memcpy(&half, base + width * PAGE + 2 * (p * groups + i / GROUP), 2);
         int64_t bytes = 0;
         memcpy(&bytes, base + p * width + i, count);
-        return _mm256_mul_ps(_mm256_set1_ps(_mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)))),
+        return _mm256_mul_ps(_mm256_broadcast_ss(page->value_scales + p * groups + i / GROUP),
                              _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes))));
     }
     if (count == 8)
@@ -210,111 +250,174 @@ INLINE __m256 value(const struct page *page, size_t width, size_t p, size_t i, s
     return widen((const unsigned char *)halves, 0, type);
 }
 
-/* Sums of 8 * blocks dimensions from i, merged into O. `last` counts those of
- * the last block. */
-INLINE void sum_values(const struct page *page, const struct queries *queries, size_t width,
-                       size_t i, const int blocks, size_t last, int32_t type, const int count)
+/* O of 8 * span dimensions from i after this page. `last` counts those of the
+ * last register. */
+INLINE void sum_values(const struct page *page, const struct query *queries, size_t i,
+                       const int span, size_t last, int32_t type, const int count)
 {
-    __m256 o[QUERIES][2];
+    __m256 o[QUERIES][MAX_SPAN];
     for (int h = 0; h < count; h++)
-        o[h][0] = o[h][1] = _mm256_setzero_ps();
+        for (int j = 0; j < span; j++)
+            o[h][j] = _mm256_setzero_ps();
     for (size_t p = page->begin; p < page->end; p++) {
-        __m256 v[2];
-        for (int j = 0; j < blocks; j++)
-            v[j] = value(page, width, p, i + 8 * (size_t)j, j + 1 == blocks ? last : 8, type);
+        bool all = p >= page->common_begin && p < page->common_end;
+        __m256 v[MAX_SPAN];
+        for (int j = 0; j < span; j++)
+            v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
         for (int h = 0; h < count; h++) {
-            __m256 e = _mm256_broadcast_ss(page->weights[h] + p);
-            for (int j = 0; j < blocks; j++)
-                o[h][j] = _mm256_fmadd_ps(e, v[j], o[h][j]);
+            __m256 e = _mm256_broadcast_ss(queries[h].weights + p);
+            if (all || (p >= queries[h].page_begin && p < queries[h].page_end))
+                for (int j = 0; j < span; j++)
+                    o[h][j] = _mm256_fmadd_ps(e, v[j], o[h][j]);
         }
     }
     for (int h = 0; h < count; h++)
-        for (int j = 0; j < blocks; j++) {
-            float *out = queries->out[h] + i + 8 * (size_t)j;
-            __m256i mask = first_lanes(j + 1 == blocks ? last : 8);
-            if (!page->first)
+        for (int j = 0; j < span; j++) {
+            float *out = queries[h].out + i + 8 * (size_t)j;
+            __m256i mask = first_lanes(j + 1 == span ? last : 8);
+            if (queries[h].merges)
                 o[h][j] = _mm256_fmadd_ps(
-                    o[h][j], _mm256_set1_ps(page->b[h]),
-                    _mm256_mul_ps(_mm256_maskload_ps(out, mask), _mm256_set1_ps(page->a[h])));
+                    o[h][j], _mm256_set1_ps(queries[h].b),
+                    _mm256_mul_ps(_mm256_maskload_ps(out, mask), _mm256_set1_ps(queries[h].a)));
             _mm256_maskstore_ps(out, mask, o[h][j]);
         }
 }
 
-INLINE void add_page(struct page *page, struct queries *queries, const struct attention_tile *tile,
-                     int32_t type, const int count)
+INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
 {
-    float m[QUERIES];
-    size_t width = tile->layout->value_width, i = 0;
-    score_page(m, page, queries, tile, type, count);
+    const int span = span_of(count);
+    float m[QUERIES], l[QUERIES];
+    size_t width = page->value_width, i = 0;
+    score_page(m, page, queries, type, count);
     for (int h = 0; h < count; h++)
-        weigh(page, queries, h, m[h]);
-    for (; i + 16 <= width; i += 16)
-        sum_values(page, queries, width, i, 2, 8, type, count);
+        l[h] = weigh(&queries[h], m[h]);
+    merge(queries, m, l, count);
+    for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span)
+        sum_values(page, queries, i, span, 8, type, count);
     for (; i < width; i += 8)
-        sum_values(page, queries, width, i, 1, loam_min(8, width - i), type, count);
+        sum_values(page, queries, i, 1, loam_min(8, width - i), type, count);
+}
+
+INLINE void add_page_for(int count, const struct page *page, struct query *queries, int32_t type)
+{
+    switch (count) {
+    case 4:
+        add_page(page, queries, type, 4);
+        break;
+    case 3:
+        add_page(page, queries, type, 3);
+        break;
+    case 2:
+        add_page(page, queries, type, 2);
+        break;
+    default:
+        add_page(page, queries, type, 1);
+    }
+}
+
+/* A function of its own: its table is not on the stack of the others. */
+static __attribute__((noinline)) void add_page_q8_0(int count, struct page *page,
+                                                    struct query *queries)
+{
+    float scales[PAGE * MAX_HEAD_WIDTH / GROUP];
+    size_t groups = (page->value_width + GROUP - 1) / GROUP;
+    const unsigned char *halves = page->values + page->value_width * PAGE;
+    for (size_t i = 0; i < PAGE * groups; i += 8)
+        _mm256_storeu_ps(scales + i, widen(halves, i, LOAM_KV_F16));
+    page->value_scales = scales;
+    add_page_for(count, page, queries, LOAM_KV_Q8_0);
 }
 
 /* ---- rows -------------------------------------------------------------------- */
 
-static void quantize_query(struct queries *queries, int h, size_t width)
+static void quantize_query(struct query *query, size_t width)
 {
     int8_t q[MAX_HEAD_WIDTH + 1];
     for (size_t g = 0; g * GROUP < width; g++)
-        queries->scales[h][g] = loam_quantize_group(q + g * GROUP, queries->q[h] + g * GROUP,
-                                                    loam_min(GROUP, width - g * GROUP));
+        query->scales[g] = loam_quantize_group(q + g * GROUP, query->q + g * GROUP,
+                                               loam_min(GROUP, width - g * GROUP));
     q[width] = 0;
     for (size_t i = 0; i < width; i += 2)
-        queries->pairs[h][i / 2] = (int32_t)((uint32_t)(uint16_t)q[i] | (uint32_t)q[i + 1] << 16);
+        query->pairs[i / 2] = (int32_t)((uint32_t)(uint16_t)q[i] | (uint32_t)q[i + 1] << 16);
 }
 
-INLINE void attend(const struct attention_tile *tile, struct queries *queries, size_t position,
-                   int32_t type, const int count)
+static void divide(float *out, float l, size_t width)
+{
+    size_t i = 0;
+    for (; i + 8 <= width; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_div_ps(_mm256_loadu_ps(out + i), _mm256_set1_ps(l)));
+    for (; i < width; i++)
+        out[i] = out[i] / l;
+}
+
+/* What of page `index` the queries see; true if they see any of it. */
+static bool look(struct page *page, struct query *query, size_t index)
+{
+    size_t before = index * PAGE;
+    query->merges = query->first < before;
+    query->page_begin = query->merges ? 0 : loam_min(query->first - before, PAGE);
+    query->page_end = query->end <= before ? 0 : loam_min(query->end - before, PAGE);
+    if (query->page_begin >= query->page_end)
+        return false;
+    page->begin = loam_min(page->begin, query->page_begin);
+    page->end = loam_max(page->end, query->page_end);
+    page->common_begin = loam_max(page->common_begin, query->page_begin);
+    page->common_end = loam_min(page->common_end, query->page_end);
+    return true;
+}
+
+/* Page `index`: those of the queries that see some of it stand together, as
+ * their rows ascend. */
+INLINE void attend_page(const struct attention_tile *tile, struct query *queries, int count,
+                        size_t index, int32_t type)
 {
     const struct kv_layout *layout = tile->layout;
-    size_t first = tile->window && position >= tile->window ? position - tile->window + 1 : 0;
-    for (int h = 0; type == LOAM_KV_Q8_0 && h < count; h++)
-        quantize_query(queries, h, layout->key_width);
-    for (size_t i = first / PAGE; i <= position / PAGE; i++) {
-        const unsigned char *memory = tile->pages[i];
-        struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
-                            .values =
-                                memory + layout->value_offset + tile->kv_head * layout->value_bytes,
-                            .begin = i == first / PAGE ? first % PAGE : 0,
-                            .end = i == position / PAGE ? position % PAGE + 1 : PAGE,
-                            .first = i == first / PAGE};
-        add_page(&page, queries, tile, type, count);
-    }
+    const unsigned char *memory = tile->pages[index];
+    struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
+                        .values =
+                            memory + layout->value_offset + tile->kv_head * layout->value_bytes,
+                        .key_width = layout->key_width,
+                        .value_width = layout->value_width,
+                        .scale = tile->scale,
+                        .begin = PAGE,
+                        .common_end = PAGE};
+    int begin = 0, seeing = 0;
     for (int h = 0; h < count; h++)
-        for (size_t i = 0; i < layout->value_width; i++)
-            queries->out[h][i] = queries->out[h][i] / queries->l[h];
+        if (look(&page, &queries[h], index))
+            begin = seeing++ ? begin : h;
+    if (seeing == 0)
+        return;
+    if (type == LOAM_KV_Q8_0)
+        add_page_q8_0(seeing, &page, queries + begin);
+    else
+        add_page_for(seeing, &page, queries + begin, type);
 }
 
 INLINE void attention(const struct attention_tile *tile, int32_t type)
 {
     const struct kv_layout *layout = tile->layout;
-    struct queries queries;
-    for (size_t i = 0; i < tile->row_count; i++)
-        for (size_t h = 0; h < tile->heads_per_kv_head; h += QUERIES) {
-            size_t row = tile->first_row + i, head = tile->kv_head * tile->heads_per_kv_head + h;
-            queries.count = (int)loam_min(QUERIES, tile->heads_per_kv_head - h);
-            for (int j = 0; j < queries.count; j++, head++) {
-                queries.q[j] = tile->q + row * tile->q_stride + head * layout->key_width;
-                queries.out[j] = tile->out + row * tile->out_stride + head * layout->value_width;
-            }
-            switch (queries.count) {
-            case 4:
-                attend(tile, &queries, tile->position + i, type, 4);
-                break;
-            case 3:
-                attend(tile, &queries, tile->position + i, type, 3);
-                break;
-            case 2:
-                attend(tile, &queries, tile->position + i, type, 2);
-                break;
-            default:
-                attend(tile, &queries, tile->position + i, type, 1);
-            }
+    size_t fold = tile->heads_per_kv_head, all = tile->row_count * fold;
+    struct query queries[QUERIES];
+    for (size_t i = 0; i < all; i += QUERIES) {
+        int count = (int)loam_min(QUERIES, all - i);
+        for (int j = 0; j < count; j++) {
+            struct query *query = &queries[j];
+            size_t row = (i + (size_t)j) / fold, position = tile->position + row;
+            size_t head = tile->kv_head * fold + (i + (size_t)j) % fold;
+            row += tile->first_row;
+            query->q = tile->q + row * tile->q_stride + head * layout->key_width;
+            query->out = tile->out + row * tile->out_stride + head * layout->value_width;
+            query->end = position + 1;
+            query->first = tile->window && position >= tile->window ? query->end - tile->window : 0;
+            if (type == LOAM_KV_Q8_0)
+                quantize_query(query, layout->key_width);
         }
+        size_t last = queries[count - 1].end - 1;
+        for (size_t index = queries[0].first / PAGE; index <= last / PAGE; index++)
+            attend_page(tile, queries, count, index, type);
+        for (int j = 0; j < count; j++)
+            divide(queries[j].out, queries[j].l, layout->value_width);
+    }
 }
 
 void loam_avx2_attention(const struct attention_tile *tile)
