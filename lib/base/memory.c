@@ -2,16 +2,37 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { SMALL_ALIGNMENT = 16, LARGE_ALIGNMENT = 64, ARENA_CHUNK = 32 * 1024 };
+enum {
+    SMALL_ALIGNMENT = 16,
+    LARGE_ALIGNMENT = 64,
+    ARENA_CHUNK = 32 * 1024,
+    HUGE_PAGE = 2 << 20
+};
+
+/* Weights are read from front to back at the speed of memory: in pages of
+ * 2 MB that costs no misses of address translation. Only asked for; what the
+ * system does not grant changes nothing. */
+static void *huge_allocate(size_t size)
+{
+    void *block = aligned_alloc(HUGE_PAGE, loam_align(size, HUGE_PAGE));
+#if defined(MADV_HUGEPAGE)
+    if (block)
+        (void)madvise(block, size & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+    return block;
+}
 
 static void *default_allocate(void *user, size_t size, size_t alignment)
 {
     (void)user;
     if (alignment <= SMALL_ALIGNMENT)
         return malloc(size);
-    if (size > SIZE_MAX - alignment)
+    if (size > SIZE_MAX - HUGE_PAGE)
         return NULL;
+    if (size >= 2 * HUGE_PAGE)
+        return huge_allocate(size);
     return aligned_alloc(alignment, loam_align(size, alignment));
 }
 
