@@ -1,44 +1,160 @@
 /* SPDX-License-Identifier: MIT */
-/* One model, one answer: the bits of the logits do not depend on threads, on
- * how a prompt is cut, or on what else is in the step. memcmp, no tolerance. */
+/*
+ * One model, one answer: the bits of the logits do not depend on the CPU
+ * level, on threads, on how a prompt is cut, or on what else is in the step.
+ * memcmp, no tolerance. And they are those of digests.txt, the same on every
+ * machine and compiler and since they were written down:
+ *
+ *     conformance-bit_exact            compares
+ *     conformance-bit_exact --write    writes digests.txt, where the definition was changed on
+ * purpose
+ */
 #include "common.h"
 
-enum { PROMPT = 150, STEPS = 8 };
+#include <stdbool.h>
 
-static const char *const models[] = {"models/stories260K.gguf", "models/stories260K-Q8_0.gguf",
-                                     "models/stories260K-Q4_0.gguf"};
+enum { PROMPT = 150, STEPS = 8, MOST_DIGESTS = 64, LEVELS = LOAM_CPU_LEVEL_COUNT };
+
 static int combinations;
+static bool writing;
 
-/* Logits of all rows of tokens[count], read in pieces. */
-static float *read_in_pieces(loam_model *model, const int32_t *tokens, size_t count, size_t piece)
+/* ---- digests ------------------------------------------------------------------- */
+
+struct digest {
+    char model[32];
+    char kv[8];
+    unsigned long long value;
+};
+
+static struct digest digests[MOST_DIGESTS];
+static size_t digest_count;
+
+static const char *digests_path(void)
 {
-    size_t vocabulary = test_vocabulary(model);
-    float *logits = malloc(count * vocabulary * sizeof *logits);
-    loam_session *session = test_session(model);
-    for (size_t done = 0; done < count; done += piece) {
-        size_t rows = count - done < piece ? count - done : piece;
-        CHECK_OK(loam_session_evaluate(session, tokens + done, rows, logits + done * vocabulary,
-                                       rows, &test_error));
-    }
-    loam_session_release(session);
-    return logits;
+    static char path[4096];
+    const char *source = getenv("LOAM_SOURCE");
+    snprintf(path, sizeof path, "%s/tests/conformance/digests.txt", source ? source : ".");
+    return path;
 }
 
-/* Generates STEPS tokens of a prompt of tokens[count] in steps with `partners`
- * other sessions; the logits of each step go to out[STEPS][vocabulary]. */
-static void generate(loam_model *model, const int32_t *tokens, size_t count, size_t partners,
-                     float *out)
+static void read_digests(void)
 {
-    size_t vocabulary = test_vocabulary(model), generated = 0;
+    char line[128];
+    FILE *file = fopen(digests_path(), "r");
+    while (file && fgets(line, sizeof line, file) && digest_count < MOST_DIGESTS) {
+        struct digest *digest = &digests[digest_count];
+        if (line[0] != '#' &&
+            sscanf(line, "%31s %7s %llx", digest->model, digest->kv, &digest->value) == 3)
+            digest_count++;
+    }
+    if (file)
+        fclose(file);
+}
+
+static void write_digests(void)
+{
+    FILE *file = fopen(digests_path(), "w");
+    if (!file)
+        return;
+    fprintf(file,
+            "# Logits of every model and KV type of conformance-bit_exact (FNV-1a, 64 bits).\n"
+            "# A change of this file is a change of the numeric contract.\n");
+    for (size_t i = 0; i < digest_count; i++)
+        fprintf(file, "%-24s %-5s %016llx\n", digests[i].model, digests[i].kv, digests[i].value);
+    fclose(file);
+}
+
+/* Of the bits of floats, whatever the machine's byte order. */
+static unsigned long long digest_of(const float *values, size_t count, unsigned long long digest)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        for (int byte = 0; byte < 4; byte++)
+            digest = (digest ^ (bits >> 8 * byte & 255)) * 0x100000001B3ull;
+    }
+    return digest;
+}
+
+static void check_digest(const char *model, const char *kv, unsigned long long value)
+{
+    struct digest *digest = NULL;
+    for (size_t i = 0; i < digest_count; i++)
+        if (strcmp(digests[i].model, model) == 0 && strcmp(digests[i].kv, kv) == 0)
+            digest = &digests[i];
+    if (writing && !digest && digest_count < MOST_DIGESTS) {
+        digest = &digests[digest_count++];
+        snprintf(digest->model, sizeof digest->model, "%s", model);
+        snprintf(digest->kv, sizeof digest->kv, "%s", kv);
+    }
+    if (writing && digest)
+        digest->value = value;
+    if (!digest || digest->value != value) {
+        printf("# %s, KV %s: the digest is %016llx, not %016llx\n", model, kv, value,
+               digest ? digest->value : 0);
+        CHECK(digest && digest->value == value);
+    }
+}
+
+/* ---- one way of computing --------------------------------------------------------- */
+
+struct run {
+    const char *path;
+    int32_t kv_type, level, threads;
+    loam_engine *engine;
+    loam_model *model;
+    int32_t tokens[PROMPT];
+};
+
+static void open_run(struct run *run, int32_t level, int32_t threads)
+{
+    loam_engine_options options = {.struct_size = sizeof options};
+    loam_model_options model_options = {.struct_size = sizeof model_options};
+    options.threads = run->threads = threads;
+    options.cpu_level = run->level = level;
+    model_options.kv_type = run->kv_type;
+    run->engine = NULL;
+    run->model = NULL;
+    CHECK_OK(loam_engine_create(&run->engine, &options, &test_error));
+    if (run->engine)
+        CHECK_OK(loam_model_open(&run->model, run->engine, run->path, LOAM_NUL_TERMINATED,
+                                 &model_options, &test_error));
+}
+
+static void close_run(struct run *run)
+{
+    loam_model_release(run->model);
+    loam_engine_release(run->engine);
+}
+
+/* Logits of all tokens, read in pieces. */
+static void read_in_pieces(float *logits, const struct run *run, size_t piece)
+{
+    size_t vocabulary = test_vocabulary(run->model);
+    loam_session *session = test_session(run->model);
+    for (size_t done = 0; done < PROMPT; done += piece) {
+        size_t rows = PROMPT - done < piece ? PROMPT - done : piece;
+        CHECK_OK(loam_session_evaluate(session, run->tokens + done, rows,
+                                       logits + done * vocabulary, rows, &test_error));
+    }
+    loam_session_release(session);
+}
+
+/* Generates STEPS tokens in steps with `partners` other sessions; the logits
+ * of each step go to out[STEPS][vocabulary]. */
+static void generate(float *out, const struct run *run, size_t partners)
+{
+    size_t vocabulary = test_vocabulary(run->model), generated = 0;
     loam_session *sessions[3];
     loam_event events[3] = {{.struct_size = sizeof events[0]}};
     loam_generation_options options = {.struct_size = sizeof options};
     options.ignore_end = 1;
     for (size_t i = 0; i <= partners; i++) {
-        sessions[i] = test_session(model);
+        sessions[i] = test_session(run->model);
         CHECK_OK(loam_session_configure(sessions[i], &options, &test_error));
         /* Partners are out of step: other prompts, of other lengths. */
-        CHECK_OK(loam_session_prompt_tokens(sessions[i], tokens + i, count - 40 * i, &test_error));
+        CHECK_OK(
+            loam_session_prompt_tokens(sessions[i], run->tokens + i, PROMPT - 40 * i, &test_error));
     }
     while (generated < STEPS && test_failed_here == 0) {
         const float *logits;
@@ -56,73 +172,153 @@ static void generate(loam_model *model, const int32_t *tokens, size_t count, siz
         loam_session_release(sessions[i]);
 }
 
-static void compare_all(const char *name, int32_t kv_type)
+/* ---- all ways ----------------------------------------------------------------------- */
+
+struct answer {
+    float *prompt, *steps; /* [PROMPT][vocabulary], [STEPS][vocabulary] */
+    size_t prompt_bytes, step_bytes;
+};
+
+static void compare(const struct answer *expected, const struct answer *found, bool steps,
+                    const struct run *run, size_t way)
+{
+    combinations++;
+    if (steps ? memcmp(found->steps, expected->steps, expected->step_bytes) == 0
+              : memcmp(found->prompt, expected->prompt, expected->prompt_bytes) == 0)
+        return;
+    printf("# level %s, %d threads, %s %zu: other bits\n", loam_cpu_level_name(run->level),
+           (int)run->threads, steps ? "partners" : "pieces of", way);
+    CHECK(!"the same bits");
+}
+
+/* The scalar level is slow, and the definition anyhow: it takes fewer ways. */
+static void compare_level(const struct answer *expected, const struct answer *found,
+                          struct run *run, int32_t level)
 {
     static const size_t pieces[] = {PROMPT, 64, 7, 1};
-    size_t count;
-    int32_t *tokens = test_values("models/nll.tokens.i32", &count);
-    float *expected = NULL, *expected_steps = NULL, *steps = NULL;
-    size_t bytes = 0, step_bytes = 0;
-    for (int32_t threads = 1; threads <= 4; threads++) {
-        loam_engine *engine = test_engine(threads);
-        loam_model *model = test_model(engine, name, kv_type);
-        REQUIRE(tokens && model && count >= PROMPT);
-        if (!expected) {
-            bytes = PROMPT * (size_t)test_vocabulary(model) * sizeof *expected;
-            step_bytes = STEPS * (size_t)test_vocabulary(model) * sizeof *steps;
-            expected_steps = malloc(step_bytes);
-            steps = malloc(step_bytes);
-            expected = read_in_pieces(model, tokens, PROMPT, PROMPT);
-            generate(model, tokens, PROMPT, 0, expected_steps);
-        }
-        for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-            float *logits = read_in_pieces(model, tokens, PROMPT, pieces[i]);
-            CHECK(memcmp(logits, expected, bytes) == 0);
-            combinations++;
-            free(logits);
+    bool all = level != LOAM_CPU_SCALAR;
+    for (int32_t threads = all ? 1 : 3; threads <= (all ? 4 : 3); threads++) {
+        open_run(run, level, threads);
+        REQUIRE(run->model);
+        for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i += all ? 1 : 2) {
+            read_in_pieces(found->prompt, run, pieces[i]);
+            compare(expected, found, false, run, pieces[i]);
         }
         for (size_t partners = 0; partners <= 2; partners += 2) {
-            generate(model, tokens, PROMPT, partners, steps);
-            CHECK(memcmp(steps, expected_steps, step_bytes) == 0);
-            combinations++;
+            generate(found->steps, run, partners);
+            compare(expected, found, true, run, partners);
         }
-        loam_model_release(model);
-        loam_engine_release(engine);
+        close_run(run);
     }
-    free(expected);
-    free(expected_steps);
-    free(steps);
-    free(tokens);
 }
 
-static void every_kv_type(const char *name)
+static void allocate(struct answer *answer, size_t vocabulary)
 {
+    answer->prompt_bytes = PROMPT * vocabulary * sizeof(float);
+    answer->step_bytes = STEPS * vocabulary * sizeof(float);
+    answer->prompt = malloc(answer->prompt_bytes);
+    answer->steps = malloc(answer->step_bytes);
+}
+
+static void compare_all(const char *path, const char *model, int32_t kv_type, const char *kv)
+{
+    struct run run = {.path = path, .kv_type = kv_type};
+    struct answer expected, found;
+    uint64_t state = 7;
+    open_run(&run, LOAM_CPU_SCALAR, 2);
+    REQUIRE(run.model);
+    size_t vocabulary = test_vocabulary(run.model);
+    for (size_t i = 0; i < PROMPT; i++)
+        run.tokens[i] = (int32_t)(test_random(&state) % vocabulary);
+    allocate(&expected, vocabulary);
+    allocate(&found, vocabulary);
+    REQUIRE(expected.prompt && expected.steps && found.prompt && found.steps);
+    read_in_pieces(expected.prompt, &run, PROMPT);
+    generate(expected.steps, &run, 0);
+    close_run(&run);
+    unsigned long long digest =
+        digest_of(expected.prompt, PROMPT * vocabulary, 0xCBF29CE484222325ull);
+    check_digest(model, kv, digest_of(expected.steps, STEPS * vocabulary, digest));
+    for (int32_t level = LOAM_CPU_SCALAR; level < LEVELS; level++)
+        if (loam_cpu_level_available(level))
+            compare_level(&expected, &found, &run, level);
+    free(expected.prompt);
+    free(expected.steps);
+    free(found.prompt);
+    free(found.steps);
+}
+
+static void check_model(const char *path, const char *model)
+{
+    static const char *const names[] = {"", "f32", "f16", "q8_0"};
+    for (int32_t kv_type = LOAM_KV_F32; kv_type <= LOAM_KV_Q8_0; kv_type++)
+        compare_all(path, model, kv_type, names[kv_type]);
+}
+
+/* ---- the models ----------------------------------------------------------------------- */
+
+static void check_made(const char *type)
+{
+    char path[4096], model[32];
+    const char *build = getenv("LOAM_BUILD");
+    snprintf(model, sizeof model, "tiny-256-%s", type);
+    snprintf(path, sizeof path, "%s/tests/tools/%s.gguf", build ? build : ".", model);
+    check_model(path, model);
+}
+
+static void check_given(const char *model)
+{
+    char name[64], path[4096];
+    snprintf(name, sizeof name, "models/%s.gguf", model);
     if (!test_data(name))
         SKIP("no reference data: models");
-    for (int32_t kv_type = LOAM_KV_F32; kv_type <= LOAM_KV_Q8_0; kv_type++)
-        compare_all(name, kv_type);
+    snprintf(path, sizeof path, "%s", test_data(name));
+    check_model(path, model);
 }
 
-static void f32_weights(void)
-{
-    every_kv_type(models[0]);
-}
+#define MADE(function, type)                                                                       \
+    static void function(void)                                                                     \
+    {                                                                                              \
+        check_made(type);                                                                          \
+    }
+#define GIVEN(function, model)                                                                     \
+    static void function(void)                                                                     \
+    {                                                                                              \
+        check_given(model);                                                                        \
+    }
+MADE(made_f32, "F32")
+MADE(made_f16, "F16")
+MADE(made_bf16, "BF16")
+MADE(made_q8_0, "Q8_0")
+MADE(made_q4_0, "Q4_0")
+MADE(made_q4_k_m, "Q4_K_M")
+MADE(made_q5_k_m, "Q5_K_M")
+MADE(made_q6_k, "Q6_K")
+GIVEN(given_f32, "stories260K")
+GIVEN(given_q8_0, "stories260K-Q8_0")
+GIVEN(given_q4_0, "stories260K-Q4_0")
 
-static void q8_0_and_f16_weights(void)
+int main(int count, char **arguments)
 {
-    every_kv_type(models[1]);
-}
-
-static void q4_0_weights(void)
-{
-    every_kv_type(models[2]);
-}
-
-int main(void)
-{
-    RUN(f32_weights);
-    RUN(q8_0_and_f16_weights);
-    RUN(q4_0_weights);
+    writing = count == 2 && strcmp(arguments[1], "--write") == 0;
+    if (count > 1 && !writing) {
+        fprintf(stderr, "usage: conformance-bit_exact [--write]\n");
+        return 2;
+    }
+    read_digests();
+    RUN(made_f32);
+    RUN(made_f16);
+    RUN(made_bf16);
+    RUN(made_q8_0);
+    RUN(made_q4_0);
+    RUN(made_q4_k_m);
+    RUN(made_q5_k_m);
+    RUN(made_q6_k);
+    RUN(given_f32);
+    RUN(given_q8_0);
+    RUN(given_q4_0);
+    if (writing)
+        write_digests();
     printf("# %d combinations compared\n", combinations);
     return test_end();
 }

@@ -81,11 +81,16 @@ static float step_q6_k(float acc, const void *weights, const int8_t *q, float d_
 {
     const struct block_q6_k *block = weights;
     int32_t sum = 0;
-    for (size_t i = 0; i < 256; i++) {
-        size_t h = i / 128, g = i / 32 % 4, l = i % 32;
-        int32_t low = block->ql[64 * h + 32 * (g % 2) + l] >> 4 * (g / 2) & 15;
-        int32_t high = block->qh[32 * h + l] >> 2 * g & 3;
-        sum += block->scales[i / 16] * (low + 16 * high - 32) * q[i];
+    for (size_t k = 0; k < 16; k++) {
+        size_t h = k / 8, g = k / 2 % 4, l = k % 2 * 16;
+        const uint8_t *low = block->ql + 64 * h + 32 * (g % 2) + l;
+        const uint8_t *high = block->qh + 32 * h + l;
+        int32_t dot = 0;
+        for (size_t i = 0; i < 16; i++) {
+            int32_t w = (low[i] >> 4 * (g / 2) & 15) + (high[i] >> 2 * g & 3) * 16 - 32;
+            dot += w * q[16 * k + i];
+        }
+        sum += block->scales[k] * dot;
     }
     return fmaf(loam_half_to_float(block->d) * d_x, (float)sum, acc);
 }
