@@ -9,8 +9,8 @@
  *
  * Rows are the outer loop: three of them stay in L1 while the tile's weights
  * pass from L2. Bound for one row: reading the weights, which are asked for
- * PREFETCH bytes ahead. For many: two fma per
- * cycle for F32; F16 spends one more operation of the same ports per 8 weights.
+ * PREFETCH bytes ahead. For many: two fma per cycle; F16 spends one more
+ * operation of the same ports per 8 weights.
  */
 #include "base/half.h"
 #include "cpu/x86/float8.h"
