@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "cpu/kernels.h"
+/* The level neon-i8mm: byte products by smmla, one row by sdot. */
+#define LINEAR(type) loam_neon_i8mm_linear_##type
+#include "cpu/arm/linear_packed.h"
+
+#include <loam/graph.h>
 
 void loam_kernels_neon_i8mm(struct cpu_kernels *kernels)
 {
-    (void)kernels;
+    kernels->linear[LOAM_TYPE_Q8_0] = loam_neon_i8mm_linear_q8_0;
+    kernels->linear[LOAM_TYPE_Q4_0] = loam_neon_i8mm_linear_q4_0;
+    kernels->linear[LOAM_TYPE_Q4_K] = loam_neon_i8mm_linear_q4_k;
+    kernels->linear[LOAM_TYPE_Q5_K] = loam_neon_i8mm_linear_q5_k;
+    kernels->linear[LOAM_TYPE_Q6_K] = loam_neon_i8mm_linear_q6_k;
+    kernels->linear_products = 16 << 20;
 }
