@@ -232,6 +232,17 @@ def bench_prints_json():
     assert out["multiply_adds_per_token"] == sum(matrices)
 
 
+@test
+def bench_counts_a_table_that_is_the_output_as_well():
+    path = os.path.join(DATA, "arch", "llama-gqa-headdim", "model.gguf")
+    if not os.path.exists(path):
+        return "no reference data: arch/llama-gqa-headdim/model.gguf"
+    out = json.loads(loam("bench", "-m", path, "-p", "4", "-n", "1", "-r", "1", "--json").stdout)
+    tensors = json.loads(loam("info", path, "--json").stdout)["tensors"]
+    assert "output.weight" not in [t["name"] for t in tensors]
+    assert out["weight_bytes_per_token"] == sum(t["bytes"] for t in tensors)
+
+
 def main():
     failed = 0
     for number, function in enumerate(tests, 1):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads start each sample together and work for a given time, not for a
- * given amount: a thread that lost its core then lowers the sum, but does not
- * let the others wait. The first sample warms up and is not counted.
+ * Threads start each sample together and work until the same moment, not for a
+ * given amount: one that lost its core lowers the sum, but no other waits for
+ * it. The first sample warms up and is not counted.
  */
 #include "limits.h"
 
@@ -14,6 +14,7 @@
 struct run {
     const struct work *work;
     double sample_seconds;
+    double start; /* of the sample; written between two barriers by one thread */
     pthread_barrier_t barrier;
 };
 
@@ -21,7 +22,7 @@ struct runner {
     struct run *run;
     pthread_t thread;
     int index;
-    double rates[SAMPLES + 1];
+    double pieces[SAMPLES + 1], seconds[SAMPLES + 1]; /* of each sample, since its start */
 };
 
 static double seconds_now(void)
@@ -39,11 +40,16 @@ static void *run_thread(void *argument)
     if (work->begin)
         work->begin(work->context, runner->index);
     for (int sample = 0; sample <= SAMPLES; sample++) {
+        if (pthread_barrier_wait(&run->barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
+            run->start = seconds_now();
         pthread_barrier_wait(&run->barrier);
-        double start = seconds_now(), now = start, pieces = 0;
-        for (; now - start < run->sample_seconds; now = seconds_now(), pieces++)
+        double seconds = 0, pieces = 0;
+        for (; seconds < run->sample_seconds; pieces++) {
             work->piece(work->context, runner->index);
-        runner->rates[sample] = pieces * work->amount / (now - start);
+            seconds = seconds_now() - run->start;
+        }
+        runner->pieces[sample] = pieces;
+        runner->seconds[sample] = seconds;
     }
     return NULL;
 }
@@ -54,14 +60,24 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct rate summarise(const struct runner *runners, int threads)
+/* What all threads did of a sample, by the time until the last had ended. */
+static double rate_of(const struct runner *runners, int threads, double amount, int sample)
 {
-    double sums[SAMPLES] = {0};
+    double pieces = 0, seconds = 0;
+    for (int i = 0; i < threads; i++) {
+        pieces += runners[i].pieces[sample];
+        seconds = runners[i].seconds[sample] > seconds ? runners[i].seconds[sample] : seconds;
+    }
+    return pieces * amount / seconds;
+}
+
+static struct rate summarise(const struct runner *runners, int threads, double amount)
+{
+    double rates[SAMPLES];
     for (int sample = 0; sample < SAMPLES; sample++)
-        for (int i = 0; i < threads; i++)
-            sums[sample] += runners[i].rates[sample + 1];
-    qsort(sums, SAMPLES, sizeof *sums, compare);
-    return (struct rate){.median = sums[SAMPLES / 2], .best = sums[SAMPLES - 1]};
+        rates[sample] = rate_of(runners, threads, amount, sample + 1);
+    qsort(rates, SAMPLES, sizeof *rates, compare);
+    return (struct rate){.median = rates[SAMPLES / 2], .best = rates[SAMPLES - 1]};
 }
 
 bool limits_run(struct rate *out, const struct work *work, int threads, double seconds)
@@ -85,7 +101,7 @@ bool limits_run(struct rate *out, const struct work *work, int threads, double s
     for (int i = 1; i < threads; i++)
         pthread_join(runners[i].thread, NULL);
     pthread_barrier_destroy(&run.barrier);
-    *out = summarise(runners, threads);
+    *out = summarise(runners, threads, work->amount);
     free(runners);
     return true;
 }
