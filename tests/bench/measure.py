@@ -4,9 +4,11 @@ they print, medians and ratios, and what the machine is."""
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
+import time
 
 # CPU flags that matter here, of what /proc/cpuinfo lists.
 FLAGS = ('avx2', 'fma', 'f16c', 'avx_vnni', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_tile',
@@ -178,6 +180,40 @@ def machine():
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     return (f'{name}; {" ".join(flags) or "no flags known"}; {cores} cores; '
             f'load before the start {os.getloadavg()[0]:.2f}')
+
+
+def busy_ticks(stat):
+    """Clock ticks that all processes took, and that the host kept from this machine, of the
+    text of /proc/stat."""
+    fields = [int(field) for field in stat.split('\n', 1)[0].split()[1:]]
+    user, nice, system, _, _, irq, softirq, steal = fields[:8]
+    return user + nice + system + irq + softirq, steal
+
+
+def cpu_times():
+    """Now: (seconds on the clock, CPU seconds of all processes, stolen ones, of our own
+    children that have ended), or None where the system does not say."""
+    try:
+        with open('/proc/stat', encoding='ascii') as file:
+            busy, steal = busy_ticks(file.read())
+    except (OSError, ValueError):
+        return None
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = os.sysconf('SC_CLK_TCK')
+    return time.monotonic(), busy / ticks, steal / ticks, own.ru_utime + own.ru_stime
+
+
+def disturbance(before, after):
+    """Cores that others took between two cpu_times: other processes, and the host."""
+    if before is None or after is None:
+        return None
+    seconds, busy, steal, own = (b - a for a, b in zip(before, after))
+    return {'processes': max(busy - own, 0) / seconds, 'host': steal / seconds}
+
+
+def disturbance_text(found):
+    return 'unknown' if found is None else (
+        f'{found["processes"]:.2f} cores to other processes, {found["host"]:.2f} to the host')
 
 
 def main(function):

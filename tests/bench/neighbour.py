@@ -135,14 +135,17 @@ def main():
         print(f'{machine}\n{options.model}: {options.rounds} rounds, generate {options.generate}')
     rounds, idle = [], []
     for number in range(1, options.rounds + 1):
+        before = measure.cpu_times()
         rounds.append(run_round(options, engines))
+        others = measure.disturbance(before, measure.cpu_times())
         if options.idle:
             idle.append(run_idle(options))
         if not options.json:
             print(f'round {number}: ' + '; '.join(
                 f'{name} {found["undisturbed"]:.2f}, neighbour {found["neighbour"]:.2f}, '
                 f'{options.more} threads {found["more"]:.2f}'
-                for name, found in rounds[-1].items()), flush=True)
+                for name, found in rounds[-1].items()) + f'; {measure.disturbance_text(others)}',
+                flush=True)
     summary = summarise(rounds)
     idle_share = measure.median(idle) if idle else None
     if options.json:

@@ -10,7 +10,8 @@ of one round, since the speed of a shared machine drifts. Printed are the rounds
 medians, and the medians of the ratios of each round (above 1: loam is faster). Decode is
 also given as a share of the memory bandwidth: tokens/s times the bytes of weights that a
 token must read, by the bytes/s that `limits` read in the same round; and prompts as a
-share of the best multiply-add unit, of bytes or (--float) of floats.
+share of the best multiply-add unit, of bytes or (--float) of floats. A line says how
+many cores others took during each round: a round with much of that says little.
 
 A peer's COMMAND prints its rates on standard output, --peer-format says how: as
 `llama-bench -o json` (the default) or as two named groups of a regular expression:
@@ -83,10 +84,12 @@ def run_loam(options):
 
 
 def run_round(options, peers):
-    """{'limits': ..., 'loam': ..., peer: {'prompt': tokens/s, 'decode': tokens/s}}"""
+    """{'limits': ..., 'loam': ..., peer: {'prompt': tokens/s, 'decode': tokens/s}, 'disturbance'}"""
+    before = measure.cpu_times()
     found = {'limits': run_limits(options), 'loam': run_loam(options)}
     for name, command, parse in peers:
         found[name] = parse(name, measure.run(name, command, options.timeout))
+    found['disturbance'] = measure.disturbance(before, measure.cpu_times())
     return found
 
 
@@ -119,7 +122,7 @@ def round_line(number, found, names):
     cells = [f'{name} {found[name]["prompt"]:.1f} {found[name]["decode"]:.2f}' for name in names]
     return (f'round {number}: read {found["limits"]["bytes"] / 1e9:.1f} GB/s, '
             f'{found["limits"]["multiply_adds"] / 1e9:.0f} GMAC/s; prompt and decode tokens/s: '
-            + ', '.join(cells))
+            + ', '.join(cells) + f'; {measure.disturbance_text(found["disturbance"])}')
 
 
 def summary_lines(summary):

@@ -162,6 +162,15 @@ def machine():
     same('nothing known', measure.describe(''), ('unknown CPU', []))
 
 
+def disturbance():
+    text = 'cpu  100 20 3 4000 500 6 7 80 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n'
+    same('ticks of processes and host', measure.busy_ticks(text), (136, 80))
+    same('what others took', measure.disturbance((10, 100, 5, 50), (14, 107, 6, 55)),
+         {'processes': 0.5, 'host': 0.25})
+    same('not less than nothing', measure.disturbance((0, 0, 0, 0), (1, 1, 0, 2))['processes'], 0)
+    same('where it is not known', measure.disturbance(None, (1, 1, 1, 1)), None)
+
+
 # ---- short runs --------------------------------------------------------------
 
 
@@ -256,6 +265,7 @@ neighbour_summary()
 parsing()
 commands()
 machine()
+disturbance()
 limits()
 if not LOAM:
     tap.skip('race and neighbour as a whole', 'built without the loam program')
