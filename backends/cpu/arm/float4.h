@@ -9,7 +9,13 @@
 
 #include <arm_neon.h>
 
+/* Kernels for many shapes are one function whose constant arguments fold away.
+ * Without optimisation nothing folds and each copy would take stack: 200 KB. */
+#ifdef __OPTIMIZE__
 #define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
 
 /* The tree of rule 5 over 16 lanes, 4 in each register. */
 INLINE float tree16(const float32x4_t lanes[4])

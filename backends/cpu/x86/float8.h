@@ -7,7 +7,13 @@
 
 #include <immintrin.h>
 
+/* Kernels for many shapes are one function whose constant arguments fold away.
+ * Without optimisation nothing folds and each copy would take stack: 200 KB. */
+#ifdef __OPTIMIZE__
 #define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
 
 /* The tree of rule 5 over 16 lanes: 0 to 7 in `low`, 8 to 15 in `high`. */
 INLINE float tree16(__m256 low, __m256 high)
