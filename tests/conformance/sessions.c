@@ -90,6 +90,42 @@ static void what_prompts_have_in_common_is_kept(void)
     closed();
 }
 
+/* Going back and on: to within a page, to its border, and to the beginning,
+ * with other tokens computed in between, in other pieces. memcmp with a fresh
+ * session that reads the same tokens at once. */
+static void kept_tokens_give_the_same_bits(void)
+{
+    enum { TOKENS = 150 };
+    static const size_t kept[] = {0, 1, 63, 64, 65, 100, 149};
+    int32_t tokens[TOKENS], others[TOKENS];
+    uint64_t state = 11;
+    if (!opened())
+        SKIP("no reference data: " MODEL);
+    size_t vocabulary = test_vocabulary(model), bytes = TOKENS * vocabulary * sizeof(float);
+    float *fresh = malloc(bytes), *found = malloc(bytes);
+    REQUIRE(fresh && found);
+    for (size_t i = 0; i < TOKENS; i++) {
+        tokens[i] = (int32_t)(test_random(&state) % vocabulary);
+        others[i] = (int32_t)(test_random(&state) % vocabulary);
+    }
+    CHECK_OK(loam_session_evaluate(session, tokens, TOKENS, fresh, TOKENS, &test_error));
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        size_t rest = TOKENS - kept[i];
+        CHECK_OK(loam_session_rewind(session, kept[i], &test_error));
+        CHECK_OK(loam_session_evaluate(session, others, rest, NULL, 0, &test_error));
+        CHECK_OK(loam_session_rewind(session, kept[i], &test_error));
+        for (size_t done = 0; done < rest; done += 40) {
+            size_t piece = rest - done < 40 ? rest - done : 40;
+            CHECK_OK(loam_session_evaluate(session, tokens + kept[i] + done, piece,
+                                           found + done * vocabulary, piece, &test_error));
+        }
+        CHECK(memcmp(found, fresh + kept[i] * vocabulary, rest * vocabulary * sizeof *found) == 0);
+    }
+    free(fresh);
+    free(found);
+    closed();
+}
+
 static void reserved_memory_stays(void)
 {
     loam_session_options options = {
@@ -158,6 +194,7 @@ int main(void)
     RUN(calls_in_the_wrong_state_are_refused);
     RUN(a_failed_evaluation_changes_nothing);
     RUN(what_prompts_have_in_common_is_kept);
+    RUN(kept_tokens_give_the_same_bits);
     RUN(reserved_memory_stays);
     RUN(steps_check_their_sessions);
     RUN(longer_structs_are_accepted_if_zero);
