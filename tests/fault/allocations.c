@@ -12,11 +12,14 @@
 #include "test.h"
 #include "tools/tiny_model.h"
 
+#include <unistd.h>
+
 enum { TOKENS = 3, MODES = 2 };
 
 struct run {
     const unsigned char *model; /* a model file in memory */
     size_t model_size;
+    const char *path; /* of a file that is opened by mapping, instead of `model` */
     uint64_t memory_limit;
     int32_t threads; /* 0: one */
     struct host host;
@@ -45,6 +48,10 @@ static int32_t read_model(void *user, uint64_t offset, void *out, size_t size)
 
 static loam_source source_of(struct run *run)
 {
+    if (run->path)
+        return (loam_source){.struct_size = sizeof(loam_source),
+                             .kind = LOAM_SOURCE_PATH,
+                             .path = {run->path, LOAM_NUL_TERMINATED}};
     return (loam_source){.struct_size = sizeof(loam_source),
                          .kind = LOAM_SOURCE_CALLBACK,
                          .size = run->model_size,
@@ -166,6 +173,32 @@ static void planning(struct run *run, loam_engine *engine)
         CHECK(plan.total_bytes > 0);
 }
 
+struct packed {
+    unsigned char *bytes;
+    size_t size;
+};
+
+static int32_t take_packed(void *user, const void *data, size_t size)
+{
+    struct packed *packed = user;
+    unsigned char *bytes = realloc(packed->bytes, packed->size + size);
+    if (!bytes)
+        return 1;
+    packed->bytes = bytes;
+    memcpy(bytes + packed->size, data, size);
+    packed->size += size;
+    return 0;
+}
+
+static void packing(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    struct packed packed = {NULL, 0};
+    run->arrived = TRY(loam_model_pack(engine, &source, take_packed, &packed, &error));
+    free(packed.bytes);
+}
+
 /* ---- failing -------------------------------------------------------------- */
 
 static void make(struct run *run, journey travel)
@@ -193,6 +226,7 @@ static void fail_one(const struct run *plain, journey travel, long n, int mode, 
 {
     struct run run = {.model = plain->model,
                       .model_size = plain->model_size,
+                      .path = plain->path,
                       .threads = plain->threads,
                       .again = mode == 0};
     long last = mode == 0 ? n : 1L << 40;
@@ -210,14 +244,13 @@ static void fail_one(const struct run *plain, journey travel, long n, int mode, 
         printf("# with %s %ld failing%s\n", reads ? "read" : "allocation", n, mode ? " and all after" : "");
 }
 
-static void fail_each(const unsigned char *model, size_t size, int32_t threads, journey travel)
+static void fail_each_of(struct run plain, journey travel)
 {
-    struct run plain = {.model = model, .model_size = size, .threads = threads};
     make(&plain, travel);
     CHECK_EQUAL(plain.errors, 0);
     CHECK(plain.arrived);
     long allocations = atomic_load(&plain.host.calls), reads = plain.reads;
-    CHECK(allocations > 0 && reads > 0);
+    CHECK(allocations > 0 && (reads > 0 || plain.path));
     printf("# %ld allocations, %ld reads\n", allocations, reads);
     for (int mode = 0; mode < MODES && !test_failed_here; mode++) {
         for (long n = 1; n <= allocations && !test_failed_here; n++)
@@ -225,6 +258,11 @@ static void fail_each(const unsigned char *model, size_t size, int32_t threads, 
         for (long n = 1; n <= reads && !test_failed_here; n++)
             fail_one(&plain, travel, n, mode, true);
     }
+}
+
+static void fail_each(const unsigned char *model, size_t size, int32_t threads, journey travel)
+{
+    fail_each_of((struct run){.model = model, .model_size = size, .threads = threads}, travel);
 }
 
 /* ---- tests ---------------------------------------------------------------- */
@@ -290,6 +328,45 @@ static void stories260K_generating(void)
     free(model);
 }
 
+static unsigned char *quantised_model(size_t *size)
+{
+    char path[4096];
+    const char *build = getenv("LOAM_BUILD");
+    snprintf(path, sizeof path, "%s/tests/tools/tiny-256-Q4_K_M.gguf", build ? build : ".");
+    return test_read(path, size);
+}
+
+static void quantised_model_packing(void)
+{
+    size_t size;
+    unsigned char *model = quantised_model(&size);
+    REQUIRE(model);
+    fail_each(model, size, 1, packing);
+    free(model);
+}
+
+static void packed_model_generating(void)
+{
+    char path[] = "/tmp/loam-fault-XXXXXX";
+    struct packed packed = {NULL, 0};
+    struct run plain = {.path = path, .threads = 1};
+    loam_engine *engine = NULL;
+    loam_source source = {.struct_size = sizeof source, .kind = LOAM_SOURCE_MEMORY};
+    unsigned char *model = quantised_model(&source.size);
+    int file = mkstemp(path);
+    REQUIRE(model && file >= 0);
+    source.data = model;
+    CHECK_EQUAL(loam_engine_create(&engine, NULL, NULL), LOAM_OK);
+    CHECK_EQUAL(loam_model_pack(engine, &source, take_packed, &packed, NULL), LOAM_OK);
+    loam_engine_release(engine);
+    CHECK(write(file, packed.bytes, packed.size) == (ssize_t)packed.size);
+    close(file);
+    fail_each_of(plain, generating);
+    remove(path);
+    free(packed.bytes);
+    free(model);
+}
+
 int main(void)
 {
     tiny = tiny_model(&tiny_size);
@@ -299,6 +376,8 @@ int main(void)
     RUN(tiny_model_generating);
     RUN(tiny_model_with_threads);
     RUN(memory_limit_is_exact);
+    RUN(quantised_model_packing);
+    RUN(packed_model_generating);
     RUN(stories260K_generating);
     free(tiny);
     return test_end();
