@@ -27,15 +27,29 @@ static const char *place(const char *name)
     return path;
 }
 
+/* The program and arguments that run programs of a cross build, as meson tells
+ * it its tests; returns their number, 0 on the machine's own. */
+static size_t put_wrapper(const char *argv[], size_t capacity)
+{
+    static char words[1024];
+    const char *wrapper = getenv("MESON_EXE_WRAPPER");
+    size_t count = 0;
+    snprintf(words, sizeof words, "%s", wrapper ? wrapper : "");
+    for (char *word = strtok(words, " "); word && count < capacity; word = strtok(NULL, " "))
+        argv[count++] = word;
+    return count;
+}
+
 /* Runs the tool, which may write files of at most `limit` bytes (0: of any
  * size); what it says on stderr goes to message[512]. Returns its exit status. */
 static int run_tool(char message[512], const char *const arguments[], rlim_t limit)
 {
-    const char *argv[8] = {tool};
+    const char *argv[16] = {NULL};
     int ends[2], status = -1;
-    size_t size = 0;
+    size_t size = 0, count = put_wrapper(argv, 8);
+    argv[count++] = tool;
     for (size_t i = 0; i < 6 && arguments[i]; i++)
-        argv[i + 1] = arguments[i];
+        argv[count++] = arguments[i];
     message[0] = 0;
     if (pipe(ends) != 0)
         return -1;
@@ -48,7 +62,7 @@ static int run_tool(char message[512], const char *const arguments[], rlim_t lim
         dup2(ends[1], 2);
         close(ends[0]);
         close(ends[1]);
-        execv(tool, (char *const *)(uintptr_t)argv);
+        execvp(argv[0], (char *const *)(uintptr_t)argv);
         _exit(98);
     }
     close(ends[1]);
