@@ -19,14 +19,21 @@ static const char *refuses(const struct backend *backend, const loam_graph *grap
     return NULL;
 }
 
-static uint64_t scratch_bytes(const struct segment *segment)
+static void measure(struct program_size *out, const struct program *program)
 {
-    return segment->scratch_bytes;
+    const struct cpu_program *cpu = (const struct cpu_program *)program;
+    *out =
+        (struct program_size){.scratch_bytes = cpu->scratch.bytes, .page_bytes = cpu->page_bytes};
 }
 
-static uint64_t page_bytes(const struct segment *segment)
+/* Submitting has run the segment already. */
+static loam_status wait_for(struct program *program, const loam_step_descriptor *step,
+                            loam_error *error)
 {
-    return segment->page_bytes;
+    (void)program;
+    (void)step;
+    (void)error;
+    return LOAM_OK;
 }
 
 static void destroy(struct backend *backend)
@@ -36,6 +43,7 @@ static void destroy(struct backend *backend)
 }
 
 static const struct backend_functions functions = {
+    .struct_size = sizeof functions,
     .name = "cpu",
     .refuses = refuses,
     .weight_bytes = loam_cpu_weight_bytes,
@@ -43,11 +51,11 @@ static const struct backend_functions functions = {
     .upload = loam_cpu_upload,
     .release_weight = loam_cpu_release_weight,
     .compile = loam_cpu_compile,
-    .scratch_bytes = scratch_bytes,
-    .page_bytes = page_bytes,
+    .measure = measure,
     .allocate = loam_cpu_allocate,
-    .run = loam_cpu_run,
-    .release_segment = loam_cpu_release_segment,
+    .submit = loam_cpu_run,
+    .wait = wait_for,
+    .release = loam_cpu_release,
     .destroy = destroy,
 };
 

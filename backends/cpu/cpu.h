@@ -12,6 +12,7 @@
 #include "base/half.h"
 #include "cpu/levels.h"
 #include "tensor/engine.h"
+#include "tensor/plan.h"
 
 struct cpu_backend {
     struct backend base;
@@ -34,7 +35,7 @@ loam_status loam_cpu_upload(struct backend *backend, struct weight *weight,
                             const struct weight_reader *reader, loam_error *error);
 void loam_cpu_release_weight(struct backend *backend, struct weight *weight);
 
-/* ---- the segment ---------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------- */
 
 /* What a phase does: one operation, or a part of it that others share. */
 enum phase_kind {
@@ -51,15 +52,7 @@ enum phase_kind {
     PHASE_OUTPUTS
 };
 
-enum { NO_BUFFER = -1 };
-
-/* Memory of the step's scratch, from its first phase to its last. */
-struct buffer {
-    uint64_t bytes, offset;
-    uint32_t first_phase, last_phase;
-};
-
-/* One set of tiles. Buffers are numbers in the segment's table. */
+/* One set of tiles. Buffers are numbers in the program's layout. */
 struct phase {
     enum phase_kind kind;
     const struct node *node;
@@ -76,28 +69,29 @@ static inline uint64_t loam_cpu_scales_bytes(uint64_t rows, uint64_t width, uint
     return rows * (width / group * sizeof(float) + width / 32 * 2 + width / 16 * 2);
 }
 
-struct segment {
+/* The phases of a plan's segments on the CPU, one segment after the other. */
+struct cpu_program {
     struct cpu_backend *backend;
+    const struct plan *plan;
     const loam_graph *graph;
     struct phase *phases;
     size_t phase_count, phase_capacity;
-    struct buffer *buffers;
-    size_t buffer_count, buffer_capacity;
-    int32_t *value_buffer;     /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
+    uint32_t *phase_ends;  /* [segment_count]: phases up to the end of each segment of the plan */
+    struct layout scratch; /* moments are phases */
+    int32_t *value_buffer; /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
     struct kv_layout *layouts; /* [attention_count] */
     uint64_t page_bytes;
-    uint64_t scratch_bytes;
-    unsigned char *scratch;   /* taken by allocate */
-    uint32_t *output_rows;    /* [max_rows]: rows with the output flag */
-    atomic_uchar *numeric;    /* [max_sequences] */
-    uint32_t *sequence_tiles; /* [max_sequences + 1]: row blocks before each sequence */
+    unsigned char *scratch_memory; /* taken by allocate */
+    uint32_t *output_rows;         /* [max_rows]: rows with the output flag */
+    atomic_uchar *numeric;         /* [max_sequences] */
+    uint32_t *sequence_tiles;      /* [max_sequences + 1]: row blocks before each sequence */
 };
 
-loam_status loam_cpu_compile(struct segment **out, struct backend *backend, loam_graph *graph,
+loam_status loam_cpu_compile(struct program **out, struct backend *backend, const struct plan *plan,
                              loam_error *error);
-loam_status loam_cpu_allocate(struct segment *segment, loam_error *error);
-loam_status loam_cpu_run(struct segment *segment, const loam_step_descriptor *step,
-                         loam_error *error);
-void loam_cpu_release_segment(struct segment *segment);
+loam_status loam_cpu_allocate(struct program *program, loam_error *error);
+loam_status loam_cpu_run(struct program *program, uint32_t segment,
+                         const loam_step_descriptor *step, loam_error *error);
+void loam_cpu_release(struct program *program);
 
 #endif

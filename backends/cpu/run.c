@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Running a segment: phase by phase, each cut into tiles for the pool. A tile
+ * Running a segment of the plan: phase by phase, each cut into tiles for the pool. A tile
  * is a range of rows, of outputs, or of both; a sum is never cut.
  */
 #include "base/numeric.h"
@@ -15,7 +15,7 @@ enum {
 
 /* One phase of one step, as its tiles see it. */
 struct work {
-    struct segment *segment;
+    struct cpu_program *program;
     const loam_step_descriptor *step;
     const struct phase *phase;
     uint32_t rows; /* of the phase's value */
@@ -23,26 +23,22 @@ struct work {
     uint32_t outputs_per_tile;
 };
 
-static void *buffer_of(const struct segment *segment, int32_t buffer)
+static void *buffer_of(const struct cpu_program *program, int32_t buffer)
 {
-    return segment->scratch + segment->buffers[buffer].offset;
+    return program->scratch_memory + program->scratch.buffers[buffer].offset;
 }
 
 /* Where the rows of a tensor are during this step. */
 static float *value_of(const struct work *work, loam_tensor tensor)
 {
-    const struct segment *segment = work->segment;
-    const struct node *node = loam_graph_node(segment->graph, tensor);
-    if (node->operation == OP_INPUT) /* read only: nothing writes to an input */
-        return (float *)(uintptr_t)work->step->inputs[node->index];
-    if (tensor == segment->graph->result)
-        return work->step->result;
-    return buffer_of(segment, segment->value_buffer[tensor]);
+    const struct cpu_program *program = work->program;
+    float *crossing = program->plan->values[tensor];
+    return crossing ? crossing : buffer_of(program, program->value_buffer[tensor]);
 }
 
 static const struct weight *weight_of(const struct work *work, loam_tensor tensor)
 {
-    return loam_graph_weight_of(work->segment->graph, tensor);
+    return loam_graph_weight_of(work->program->graph, tensor);
 }
 
 static size_t row_bytes(const struct weight *weight)
@@ -66,8 +62,8 @@ struct quantized {
 static struct quantized quantized_of(const struct work *work, const struct phase *phase,
                                      size_t width)
 {
-    struct quantized out = {.q = buffer_of(work->segment, phase->out),
-                            .scales = buffer_of(work->segment, phase->out_scales),
+    struct quantized out = {.q = buffer_of(work->program, phase->out),
+                            .scales = buffer_of(work->program, phase->out_scales),
                             .groups = width / phase->group};
     out.sums32 = (int16_t *)(out.scales + work->rows * out.groups);
     out.sums16 = out.sums32 + work->rows * (width / 32);
@@ -102,7 +98,7 @@ static void run_quantize(const struct work *work, size_t first, size_t count)
 {
     const struct phase *phase = work->phase;
     loam_tensor x = phase->node->inputs[0];
-    size_t width = loam_graph_node(work->segment->graph, x)->width;
+    size_t width = loam_graph_node(work->program->graph, x)->width;
     struct quantized rows = quantized_of(work, phase, width);
     struct quantize_tile tile = {.x = value_of(work, x),
                                  .q = rows.q,
@@ -114,7 +110,7 @@ static void run_quantize(const struct work *work, size_t first, size_t count)
                                  .group = phase->group,
                                  .first_row = first,
                                  .row_count = count};
-    work->segment->backend->kernels.quantize(&tile);
+    work->program->backend->kernels.quantize(&tile);
 }
 
 static void run_norm(const struct work *work, size_t first, size_t count)
@@ -127,7 +123,7 @@ static void run_norm(const struct work *work, size_t first, size_t count)
                              .epsilon = node->epsilon,
                              .first_row = first,
                              .row_count = count};
-    work->segment->backend->kernels.rms_norm(&tile);
+    work->program->backend->kernels.rms_norm(&tile);
 }
 
 /* The position of a row: its sequence's, and its place there. */
@@ -144,7 +140,7 @@ static void run_rotation(const struct work *work, size_t first, size_t count)
 {
     const struct rope *rope = &work->phase->node->rope;
     size_t pairs = rope->dimensions / 2;
-    float *out = buffer_of(work->segment, work->phase->out);
+    float *out = buffer_of(work->program, work->phase->out);
     for (size_t row = first; row < first + count; row++) {
         double position = position_of(work->step, (uint32_t)row);
         float *cosines = out + row * rope->dimensions, *sines = cosines + pairs;
@@ -160,23 +156,23 @@ static void run_rotation(const struct work *work, size_t first, size_t count)
 static void run_rope(const struct work *work, size_t first, size_t count)
 {
     const struct node *node = work->phase->node;
-    const struct phase *rotation = &work->segment->phases[work->phase->quantized];
+    const struct phase *rotation = &work->program->phases[work->phase->quantized];
     struct rope_tile tile = {.x = value_of(work, node->inputs[0]),
                              .out = value_of(work, work->phase->tensor),
-                             .rotation = buffer_of(work->segment, rotation->out),
+                             .rotation = buffer_of(work->program, rotation->out),
                              .heads = node->width / node->rope.head_width,
                              .head_width = node->rope.head_width,
                              .dimensions = node->rope.dimensions,
                              .pairing = node->rope.pairing,
                              .first_row = first,
                              .row_count = count};
-    work->segment->backend->kernels.rope(&tile);
+    work->program->backend->kernels.rope(&tile);
 }
 
 static void run_elementwise(const struct work *work, size_t first, size_t count)
 {
     const struct node *node = work->phase->node;
-    const struct cpu_kernels *kernels = &work->segment->backend->kernels;
+    const struct cpu_kernels *kernels = &work->program->backend->kernels;
     struct elementwise_tile tile = {.a = value_of(work, node->inputs[0]),
                                     .b = value_of(work, node->inputs[1]),
                                     .out = value_of(work, work->phase->tensor),
@@ -194,7 +190,7 @@ static void run_outputs(const struct work *work, size_t first, size_t count)
     const float *x = value_of(work, work->phase->node->inputs[0]);
     float *out = value_of(work, work->phase->tensor);
     for (size_t i = first; i < first + count; i++)
-        memcpy(out + i * width, x + work->segment->output_rows[i] * width, width * sizeof *out);
+        memcpy(out + i * width, x + work->program->output_rows[i] * width, width * sizeof *out);
 }
 
 static void run_row_tile(void *context, uint32_t tile, int32_t worker)
@@ -248,7 +244,7 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
     tile.output_count = loam_min(work->outputs_per_tile, weight->rows - tile.first_output);
     if (work->phase->quantized >= 0) {
         struct quantized rows =
-            quantized_of(work, &work->segment->phases[work->phase->quantized], width);
+            quantized_of(work, &work->program->phases[work->phase->quantized], width);
         tile.q = rows.q + first_row * width;
         tile.scales = rows.scales + first_row * rows.groups;
         tile.sums32 = rows.sums32 + first_row * (width / 32);
@@ -259,18 +255,18 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
     tile.bias =
         node->inputs[2] == LOAM_NO_TENSOR ? NULL : weight_of(work, node->inputs[2])->resident;
     tile.out = value_of(work, work->phase->tensor) + first_row * stride;
-    work->segment->backend->kernels.linear[weight->type->id](&tile);
+    work->program->backend->kernels.linear[weight->type->id](&tile);
 }
 
 /* The sequence and rows of row block `block` of the step. */
 static uint32_t sequence_rows(const struct work *work, uint32_t block, size_t *first, size_t *count)
 {
-    const uint32_t *before = work->segment->sequence_tiles;
+    const uint32_t *before = work->program->sequence_tiles;
     uint32_t i = 0;
     while (before[i + 1] <= block)
         i++;
     const loam_step_sequence *sequence = &work->step->sequences[i];
-    size_t rows = work->segment->backend->kernels.attention_rows;
+    size_t rows = work->program->backend->kernels.attention_rows;
     size_t offset = (size_t)(block - before[i]) * rows;
     *first = sequence->first_row + offset;
     *count = loam_min(rows, sequence->row_count - offset);
@@ -282,15 +278,15 @@ static void run_store_tile(void *context, uint32_t block, int32_t worker)
     (void)worker;
     const struct work *work = context;
     const struct node *node = work->phase->node;
-    struct store_tile tile = {.layout = &work->segment->layouts[node->index],
+    struct store_tile tile = {.layout = &work->program->layouts[node->index],
                               .k = value_of(work, node->inputs[1]),
                               .v = value_of(work, node->inputs[2])};
     uint32_t i = sequence_rows(work, block, &tile.first_row, &tile.row_count);
     const loam_step_sequence *sequence = &work->step->sequences[i];
     tile.position = sequence->position + (tile.first_row - sequence->first_row);
     tile.pages = sequence->pages;
-    if (!work->segment->backend->kernels.store(&tile))
-        atomic_store_explicit(&work->segment->numeric[i], 1, memory_order_relaxed);
+    if (!work->program->backend->kernels.store(&tile))
+        atomic_store_explicit(&work->program->numeric[i], 1, memory_order_relaxed);
 }
 
 /* Tiles of attention: all row blocks of one KV head, then the next head. */
@@ -301,7 +297,7 @@ static void run_attention_tile(void *context, uint32_t tile_index, int32_t worke
     const struct node *node = work->phase->node;
     const loam_attention_options *a = &node->attention;
     uint32_t blocks = work->row_tiles;
-    struct attention_tile tile = {.layout = &work->segment->layouts[node->index],
+    struct attention_tile tile = {.layout = &work->program->layouts[node->index],
                                   .kv_head = tile_index / blocks,
                                   .heads_per_kv_head = a->heads / a->kv_heads,
                                   .q = value_of(work, node->inputs[0]),
@@ -314,7 +310,7 @@ static void run_attention_tile(void *context, uint32_t tile_index, int32_t worke
     const loam_step_sequence *sequence = &work->step->sequences[i];
     tile.position = sequence->position + (tile.first_row - sequence->first_row);
     tile.pages = sequence->pages;
-    work->segment->backend->kernels.attention(&tile);
+    work->program->backend->kernels.attention(&tile);
 }
 
 /* ---- the step ------------------------------------------------------------- */
@@ -330,7 +326,7 @@ static uint32_t divide_up(uint64_t a, uint64_t b)
 static uint32_t cut_linear(struct work *work)
 {
     const struct weight *weight = weight_of(work, work->phase->node->inputs[1]);
-    uint64_t products = work->segment->backend->kernels.linear_products;
+    uint64_t products = work->program->backend->kernels.linear_products;
     uint64_t unit = weight->type->packing ? PANEL_ROWS : 1; /* outputs */
     uint64_t rows = loam_max(products / (unit * weight->width), LINEAR_ROWS);
     work->rows_per_tile = (uint32_t)loam_min(work->rows, rows);
@@ -355,7 +351,7 @@ static bool run_phase(struct work *work, uint32_t output_count)
         tiles = cut_linear(work);
         run = run_linear_tile;
     } else if (phase->kind == PHASE_STORE || phase->kind == PHASE_ATTENTION) {
-        work->row_tiles = work->segment->sequence_tiles[step->sequence_count];
+        work->row_tiles = work->program->sequence_tiles[step->sequence_count];
         bool store = phase->kind == PHASE_STORE;
         tiles = work->row_tiles * (store ? 1 : node->attention.kv_heads);
         run = store ? run_store_tile : run_attention_tile;
@@ -363,38 +359,40 @@ static bool run_phase(struct work *work, uint32_t output_count)
         work->rows_per_tile = (uint32_t)loam_max(TILE_ELEMENTS / loam_max(node->width, 1), 1);
         tiles = work->row_tiles = divide_up(work->rows, work->rows_per_tile);
     }
-    return loam_pool_run(work->segment->backend->pool, tiles, run, work, step->stop,
+    return loam_pool_run(work->program->backend->pool, tiles, run, work, step->stop,
                          step->stop_user);
 }
 
 /* Lists output rows and the row blocks of sequences; returns the outputs. */
-static uint32_t prepare(struct segment *segment, const loam_step_descriptor *step)
+static uint32_t prepare(struct cpu_program *program, const loam_step_descriptor *step)
 {
     uint32_t outputs = 0;
     for (uint32_t row = 0; row < step->rows; row++)
         if (!step->output_rows || step->output_rows[row])
-            segment->output_rows[outputs++] = row;
-    segment->sequence_tiles[0] = 0;
+            program->output_rows[outputs++] = row;
+    program->sequence_tiles[0] = 0;
     for (uint32_t i = 0; i < step->sequence_count; i++) {
-        segment->sequence_tiles[i + 1] =
-            segment->sequence_tiles[i] +
-            divide_up(step->sequences[i].row_count, segment->backend->kernels.attention_rows);
-        atomic_store_explicit(&segment->numeric[i], 0, memory_order_relaxed);
+        program->sequence_tiles[i + 1] =
+            program->sequence_tiles[i] +
+            divide_up(step->sequences[i].row_count, program->backend->kernels.attention_rows);
+        atomic_store_explicit(&program->numeric[i], 0, memory_order_relaxed);
     }
     return outputs;
 }
 
-loam_status loam_cpu_run(struct segment *segment, const loam_step_descriptor *step,
+loam_status loam_cpu_run(struct program *given, uint32_t segment, const loam_step_descriptor *step,
                          loam_error *error)
 {
-    uint32_t outputs = prepare(segment, step);
-    for (size_t i = 0; i < segment->phase_count; i++) {
-        struct work work = {.segment = segment, .step = step, .phase = &segment->phases[i]};
+    struct cpu_program *program = (struct cpu_program *)given;
+    uint32_t outputs = prepare(program, step);
+    for (size_t i = segment ? program->phase_ends[segment - 1] : 0;
+         i < program->phase_ends[segment]; i++) {
+        struct work work = {.program = program, .step = step, .phase = &program->phases[i]};
         if (!run_phase(&work, outputs))
             return loam_fail(error, LOAM_CANCELLED, "the step was cancelled");
     }
     for (uint32_t i = 0; step->sequence_numeric && i < step->sequence_count; i++)
-        step->sequence_numeric[i] =
-            atomic_load_explicit(&segment->numeric[i], memory_order_relaxed);
+        step->sequence_numeric[i] |=
+            atomic_load_explicit(&program->numeric[i], memory_order_relaxed);
     return LOAM_OK;
 }

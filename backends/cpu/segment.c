@@ -1,78 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compiling a graph for the CPU: a list of phases in the graph's order, each a
- * set of tiles that need nothing of each other, and one scratch block in which
- * every value has its place for as long as it is needed.
+ * Compiling for the CPU: a list of phases in the graph's order, each a set of
+ * tiles that need nothing of each other, and one scratch block in which every
+ * value has its place for as long as it is needed. Values that cross to other
+ * backends, or are the result, are where the plan has them.
  */
 #include "cpu/cpu.h"
 
-static int32_t add_buffer(struct segment *segment, uint64_t bytes)
+static int32_t add_buffer(struct cpu_program *program, uint64_t bytes)
 {
-    if (!loam_memory_grow(segment->backend->memory, (void **)&segment->buffers,
-                          &segment->buffer_capacity, (uint64_t)segment->buffer_count + 1,
-                          sizeof *segment->buffers))
-        return NO_BUFFER;
-    uint32_t now = (uint32_t)segment->phase_count;
-    segment->buffers[segment->buffer_count] = (struct buffer){
-        .bytes = (bytes + 63) & ~(uint64_t)63, .first_phase = now, .last_phase = now};
-    return (int32_t)segment->buffer_count++;
+    return loam_layout_add(&program->scratch, program->backend->memory, bytes,
+                           (uint32_t)program->phase_count);
 }
 
 /* Keeps a buffer until the phase that is added next. */
-static void use_buffer(struct segment *segment, int32_t buffer)
+static void use_buffer(struct cpu_program *program, int32_t buffer)
 {
-    if (buffer != NO_BUFFER)
-        segment->buffers[buffer].last_phase = (uint32_t)segment->phase_count;
+    loam_layout_keep(&program->scratch, buffer, (uint32_t)program->phase_count);
 }
 
-static void use_value(struct segment *segment, loam_tensor tensor)
+static void use_value(struct cpu_program *program, loam_tensor tensor)
 {
     if (tensor != LOAM_NO_TENSOR)
-        use_buffer(segment, segment->value_buffer[tensor]);
+        use_buffer(program, program->value_buffer[tensor]);
 }
 
-static bool add_phase(struct segment *segment, const struct phase *phase)
+static bool add_phase(struct cpu_program *program, const struct phase *phase)
 {
-    if (!loam_memory_grow(segment->backend->memory, (void **)&segment->phases,
-                          &segment->phase_capacity, (uint64_t)segment->phase_count + 1,
+    if (!loam_memory_grow(program->backend->memory, (void **)&program->phases,
+                          &program->phase_capacity, (uint64_t)program->phase_count + 1,
                           sizeof *phase))
         return false;
-    segment->phases[segment->phase_count++] = *phase;
+    program->phases[program->phase_count++] = *phase;
     return true;
-}
-
-static uint64_t rows_of(const struct segment *segment, const struct node *node)
-{
-    const loam_compile_options *options = &segment->graph->options;
-    return node->outputs_only ? options->max_outputs : options->max_rows;
 }
 
 /* ---- phases that operations share ----------------------------------------- */
 
 /* The phase that quantises tensor x in groups, added if there is none; -1
  * without memory. */
-static int32_t quantize_phase(struct segment *segment, loam_tensor x, uint32_t group)
+static int32_t quantize_phase(struct cpu_program *program, loam_tensor x, uint32_t group)
 {
-    for (size_t i = 0; i < segment->phase_count; i++) {
-        const struct phase *phase = &segment->phases[i];
+    for (size_t i = 0; i < program->phase_count; i++) {
+        const struct phase *phase = &program->phases[i];
         if (phase->kind == PHASE_QUANTIZE && phase->node->inputs[0] == x && phase->group == group)
             return (int32_t)i;
     }
-    const struct node *value = loam_graph_node(segment->graph, x);
-    uint64_t rows = rows_of(segment, value);
+    const struct node *value = loam_graph_node(program->graph, x);
+    uint64_t rows = loam_plan_rows(program->plan, value);
     struct phase phase = {
         .kind = PHASE_QUANTIZE, .tensor = LOAM_NO_TENSOR, .quantized = -1, .group = group};
-    phase.out = add_buffer(segment, rows * value->width);
-    phase.out_scales = add_buffer(segment, loam_cpu_scales_bytes(rows, value->width, group));
+    phase.out = add_buffer(program, rows * value->width);
+    phase.out_scales = add_buffer(program, loam_cpu_scales_bytes(rows, value->width, group));
     if (phase.out == NO_BUFFER || phase.out_scales == NO_BUFFER)
         return -1;
-    use_value(segment, x);
+    use_value(program, x);
     /* The node of the first user: its inputs[0] is x. */
-    for (size_t i = 0; i < segment->graph->node_count && !phase.node; i++)
-        if (segment->graph->nodes[i].operation == OP_LINEAR &&
-            segment->graph->nodes[i].inputs[0] == x)
-            phase.node = &segment->graph->nodes[i];
-    return add_phase(segment, &phase) ? (int32_t)segment->phase_count - 1 : -1;
+    for (size_t i = 0; i < program->graph->node_count && !phase.node; i++)
+        if (program->graph->nodes[i].operation == OP_LINEAR &&
+            program->graph->nodes[i].inputs[0] == x)
+            phase.node = &program->graph->nodes[i];
+    return add_phase(program, &phase) ? (int32_t)program->phase_count - 1 : -1;
 }
 
 static bool same_rotation(const struct rope *a, const struct rope *b)
@@ -83,10 +71,10 @@ static bool same_rotation(const struct rope *a, const struct rope *b)
 }
 
 /* The phase with the rotation of a rope node, added if there is none. */
-static int32_t rotation_phase(struct segment *segment, const struct node *node)
+static int32_t rotation_phase(struct cpu_program *program, const struct node *node)
 {
-    for (size_t i = 0; i < segment->phase_count; i++) {
-        const struct phase *phase = &segment->phases[i];
+    for (size_t i = 0; i < program->phase_count; i++) {
+        const struct phase *phase = &program->phases[i];
         if (phase->kind == PHASE_ROTATION && same_rotation(&phase->node->rope, &node->rope))
             return (int32_t)i;
     }
@@ -95,28 +83,28 @@ static int32_t rotation_phase(struct segment *segment, const struct node *node)
                           .tensor = LOAM_NO_TENSOR,
                           .out_scales = NO_BUFFER,
                           .quantized = -1};
-    phase.out = add_buffer(segment, (uint64_t)segment->graph->options.max_rows *
+    phase.out = add_buffer(program, (uint64_t)program->graph->options.max_rows *
                                         node->rope.dimensions * sizeof(float));
-    if (phase.out == NO_BUFFER || !add_phase(segment, &phase))
+    if (phase.out == NO_BUFFER || !add_phase(program, &phase))
         return -1;
-    return (int32_t)segment->phase_count - 1;
+    return (int32_t)program->phase_count - 1;
 }
 
 /* Phases before the one of node `tensor`; false without memory. */
-static bool add_preparation(struct segment *segment, struct phase *phase)
+static bool add_preparation(struct cpu_program *program, struct phase *phase)
 {
     const struct node *node = phase->node;
     phase->quantized = -1;
     if (node->operation == OP_LINEAR) {
         uint32_t group =
-            loam_graph_weight_of(segment->graph, node->inputs[1])->type->activation_group;
+            loam_graph_weight_of(program->graph, node->inputs[1])->type->activation_group;
         if (group == 0)
             return true;
-        phase->quantized = quantize_phase(segment, node->inputs[0], group);
+        phase->quantized = quantize_phase(program, node->inputs[0], group);
         return phase->quantized >= 0;
     }
     if (node->operation == OP_ROPE) {
-        phase->quantized = rotation_phase(segment, node);
+        phase->quantized = rotation_phase(program, node);
         return phase->quantized >= 0;
     }
     if (node->operation == OP_ATTENTION) {
@@ -126,9 +114,9 @@ static bool add_preparation(struct segment *segment, struct phase *phase)
                               .out = NO_BUFFER,
                               .out_scales = NO_BUFFER,
                               .quantized = -1};
-        use_value(segment, node->inputs[1]);
-        use_value(segment, node->inputs[2]);
-        return add_phase(segment, &store);
+        use_value(program, node->inputs[1]);
+        use_value(program, node->inputs[2]);
+        return add_phase(program, &store);
     }
     return true;
 }
@@ -155,71 +143,52 @@ static enum phase_kind kind_of(enum operation operation)
     }
 }
 
-/* All phases of one node. The result's value is the caller's memory. */
-static bool add_node(struct segment *segment, loam_tensor tensor)
+/* Whether the plan has memory for a value of this backend: the result, and
+ * what others use. */
+static bool is_outgoing(const struct cpu_program *program, loam_tensor tensor)
 {
-    const struct node *node = loam_graph_node(segment->graph, tensor);
-    if (node->operation == OP_INPUT || node->operation == OP_WEIGHT)
-        return true;
+    return tensor == program->graph->result || program->plan->staged[tensor] != NO_BUFFER;
+}
+
+/* All phases of one node. */
+static bool add_node(struct cpu_program *program, loam_tensor tensor)
+{
+    const struct node *node = loam_graph_node(program->graph, tensor);
     struct phase phase = {.kind = kind_of(node->operation),
                           .node = node,
                           .tensor = tensor,
                           .out = NO_BUFFER,
                           .out_scales = NO_BUFFER};
-    if (!add_preparation(segment, &phase))
+    if (!add_preparation(program, &phase))
         return false;
-    if (tensor != segment->graph->result) {
-        phase.out = add_buffer(segment, rows_of(segment, node) * node->width * sizeof(float));
+    if (!is_outgoing(program, tensor)) {
+        phase.out =
+            add_buffer(program, loam_plan_rows(program->plan, node) * node->width * sizeof(float));
         if (phase.out == NO_BUFFER)
             return false;
-        segment->value_buffer[tensor] = phase.out;
+        program->value_buffer[tensor] = phase.out;
     }
     for (size_t i = 0; i < LOAM_COUNT_OF(node->inputs); i++)
-        use_value(segment, node->inputs[i]);
+        use_value(program, node->inputs[i]);
     if (phase.quantized >= 0) {
-        use_buffer(segment, segment->phases[phase.quantized].out);
-        use_buffer(segment, segment->phases[phase.quantized].out_scales);
+        use_buffer(program, program->phases[phase.quantized].out);
+        use_buffer(program, program->phases[phase.quantized].out_scales);
     }
-    return add_phase(segment, &phase);
+    return add_phase(program, &phase);
 }
 
-/* ---- layout --------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------ */
 
-/* Gives each buffer the lowest place that no buffer alive at the same time
- * has. Buffers come in the order of their first phase. */
-static void place_buffers(struct segment *segment)
+static void lay_out_pages(struct cpu_program *program)
 {
-    segment->scratch_bytes = 0;
-    for (size_t i = 0; i < segment->buffer_count; i++) {
-        struct buffer *buffer = &segment->buffers[i];
-        bool moved = true;
-        while (moved) {
-            moved = false;
-            for (size_t j = 0; j < i; j++) {
-                const struct buffer *other = &segment->buffers[j];
-                if (other->last_phase < buffer->first_phase ||
-                    other->offset + other->bytes <= buffer->offset ||
-                    other->offset >= buffer->offset + buffer->bytes)
-                    continue;
-                buffer->offset = other->offset + other->bytes;
-                moved = true;
-            }
-        }
-        if (buffer->offset + buffer->bytes > segment->scratch_bytes)
-            segment->scratch_bytes = buffer->offset + buffer->bytes;
-    }
-}
-
-static void lay_out_pages(struct segment *segment)
-{
-    const loam_graph *graph = segment->graph;
+    const loam_graph *graph = program->graph;
     uint64_t offset = 0;
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
-        if (node->operation != OP_ATTENTION)
+        if (node->operation != OP_ATTENTION || program->plan->backend_of[i] != CPU_BACKEND)
             continue;
         const loam_attention_options *a = &node->attention;
-        struct kv_layout *layout = &segment->layouts[node->index];
+        struct kv_layout *layout = &program->layouts[node->index];
         *layout = (struct kv_layout){.type = graph->options.kv_type,
                                      .kv_heads = a->kv_heads,
                                      .key_width = a->key_width,
@@ -230,64 +199,82 @@ static void lay_out_pages(struct segment *segment)
         layout->value_offset = offset + layout->key_bytes * a->kv_heads;
         offset = layout->value_offset + layout->value_bytes * a->kv_heads;
     }
-    segment->page_bytes = offset;
+    program->page_bytes = offset;
 }
 
-loam_status loam_cpu_compile(struct segment **out, struct backend *backend, loam_graph *graph,
+/* All phases of the plan's segments on the CPU. */
+static bool add_segments(struct cpu_program *program)
+{
+    const struct plan *plan = program->plan;
+    for (size_t i = 0; i < program->graph->node_count; i++)
+        program->value_buffer[i] = NO_BUFFER;
+    for (size_t s = 0; s < plan->segment_count; s++) {
+        const struct segment *segment = &plan->segments[s];
+        for (loam_tensor i = segment->first; i < segment->end; i++)
+            if (plan->backend_of[i] == CPU_BACKEND && !add_node(program, i))
+                return false;
+        program->phase_ends[s] = (uint32_t)program->phase_count;
+    }
+    return true;
+}
+
+loam_status loam_cpu_compile(struct program **out, struct backend *backend, const struct plan *plan,
                              loam_error *error)
 {
     struct cpu_backend *cpu = (struct cpu_backend *)backend;
-    struct segment *segment = loam_memory_get_zero(cpu->memory, 1, sizeof *segment);
-    if (!segment)
-        return loam_fail_memory(error, sizeof *segment);
-    segment->backend = cpu;
-    segment->graph = graph;
-    segment->value_buffer =
-        loam_memory_get(cpu->memory, graph->node_count, sizeof *segment->value_buffer);
-    segment->layouts =
-        loam_memory_get_zero(cpu->memory, graph->attention_count, sizeof *segment->layouts);
-    bool complete = segment->value_buffer && segment->layouts;
-    for (size_t i = 0; complete && i < graph->node_count; i++)
-        segment->value_buffer[i] = NO_BUFFER;
-    for (size_t i = 0; complete && i < graph->node_count; i++)
-        complete = add_node(segment, (loam_tensor)i);
-    if (!complete) {
-        loam_cpu_release_segment(segment);
+    const loam_graph *graph = plan->graph;
+    struct cpu_program *program = loam_memory_get_zero(cpu->memory, 1, sizeof *program);
+    if (!program)
+        return loam_fail_memory(error, sizeof *program);
+    program->backend = cpu;
+    program->plan = plan;
+    program->graph = graph;
+    program->phase_ends =
+        loam_memory_get(cpu->memory, plan->segment_count, sizeof *program->phase_ends);
+    program->value_buffer =
+        loam_memory_get(cpu->memory, graph->node_count, sizeof *program->value_buffer);
+    program->layouts =
+        loam_memory_get_zero(cpu->memory, graph->attention_count, sizeof *program->layouts);
+    if (!program->phase_ends || !program->value_buffer || !program->layouts ||
+        !add_segments(program)) {
+        loam_cpu_release((struct program *)program);
         return loam_fail_memory(error, graph->node_count * sizeof(struct phase));
     }
-    place_buffers(segment);
-    lay_out_pages(segment);
-    *out = segment;
+    loam_layout_place(&program->scratch);
+    lay_out_pages(program);
+    *out = (struct program *)program;
     return LOAM_OK;
 }
 
-loam_status loam_cpu_allocate(struct segment *segment, loam_error *error)
+loam_status loam_cpu_allocate(struct program *given, loam_error *error)
 {
-    struct memory *memory = segment->backend->memory;
-    const loam_compile_options *options = &segment->graph->options;
-    segment->scratch = loam_memory_get_large(memory, segment->scratch_bytes);
-    segment->output_rows = loam_memory_get(memory, options->max_rows, sizeof(uint32_t));
-    segment->numeric =
-        loam_memory_get_zero(memory, options->max_sequences, sizeof *segment->numeric);
-    segment->sequence_tiles =
+    struct cpu_program *program = (struct cpu_program *)given;
+    struct memory *memory = program->backend->memory;
+    const loam_compile_options *options = &program->graph->options;
+    program->scratch_memory = loam_memory_get_large(memory, program->scratch.bytes);
+    program->output_rows = loam_memory_get(memory, options->max_rows, sizeof(uint32_t));
+    program->numeric =
+        loam_memory_get_zero(memory, options->max_sequences, sizeof *program->numeric);
+    program->sequence_tiles =
         loam_memory_get(memory, (uint64_t)options->max_sequences + 1, sizeof(uint32_t));
-    if (!segment->scratch || !segment->output_rows || !segment->numeric || !segment->sequence_tiles)
-        return loam_fail_memory(error, segment->scratch_bytes);
+    if (!program->scratch_memory || !program->output_rows || !program->numeric ||
+        !program->sequence_tiles)
+        return loam_fail_memory(error, program->scratch.bytes);
     return LOAM_OK;
 }
 
-void loam_cpu_release_segment(struct segment *segment)
+void loam_cpu_release(struct program *given)
 {
-    if (!segment)
-        return;
-    struct memory *memory = segment->backend->memory;
-    loam_memory_free(memory, segment->phases);
-    loam_memory_free(memory, segment->buffers);
-    loam_memory_free(memory, segment->value_buffer);
-    loam_memory_free(memory, segment->layouts);
-    loam_memory_free_large(memory, segment->scratch, segment->scratch_bytes);
-    loam_memory_free(memory, segment->output_rows);
-    loam_memory_free(memory, segment->numeric);
-    loam_memory_free(memory, segment->sequence_tiles);
-    loam_memory_free(memory, segment);
+    struct cpu_program *program = (struct cpu_program *)given;
+    struct memory *memory = program->backend->memory;
+    loam_memory_free(memory, program->phases);
+    loam_memory_free(memory, program->phase_ends);
+    loam_memory_free(memory, program->value_buffer);
+    loam_memory_free(memory, program->layouts);
+    loam_memory_free_large(memory, program->scratch_memory, program->scratch.bytes);
+    loam_layout_end(&program->scratch, memory);
+    loam_memory_free(memory, program->output_rows);
+    loam_memory_free(memory, program->numeric);
+    loam_memory_free(memory, program->sequence_tiles);
+    loam_memory_free(memory, program);
 }

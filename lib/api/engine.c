@@ -83,6 +83,7 @@ static loam_status check_executor(loam_executor *out, const loam_engine_options 
 
 static void destroy(loam_engine *engine)
 {
+    loam_engine_end_devices(engine);
     if (engine->backend)
         engine->backend->functions->destroy(engine->backend);
     loam_pool_destroy(engine->pool);

@@ -116,7 +116,8 @@ loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_er
                             .parameters = model->parameters,
                             .weight_bytes = model->size.weight_bytes,
                             .scratch_bytes = model->size.scratch_bytes,
-                            .kv_bytes_per_page = model->size.page_bytes,
+                            .kv_bytes_per_page =
+                                model->size.page_bytes + model->size.device_page_bytes,
                             .vocabulary_size = model->description.vocabulary,
                             .context_length = model->description.context_length,
                             .embedding_length = model->description.embedding_length,

@@ -36,6 +36,35 @@ void loam_lock_give(struct lock *lock)
     pthread_mutex_unlock(&lock->mutex);
 }
 
+bool loam_condition_init(struct condition *condition)
+{
+    return pthread_cond_init(&condition->condition, NULL) == 0;
+}
+
+void loam_condition_end(struct condition *condition)
+{
+    pthread_cond_destroy(&condition->condition);
+}
+
+void loam_condition_wait(struct condition *condition, struct lock *lock, double seconds)
+{
+    struct timespec until;
+    if (seconds < 0) {
+        pthread_cond_wait(&condition->condition, &lock->mutex);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until); /* the clock of conditions by default */
+    double end = (double)until.tv_nsec * 1e-9 + (seconds < 1e6 ? seconds : 1e6);
+    until.tv_sec += (time_t)end;
+    until.tv_nsec = (long)((end - (double)(time_t)end) * 1e9);
+    pthread_cond_timedwait(&condition->condition, &lock->mutex, &until);
+}
+
+void loam_condition_wake(struct condition *condition)
+{
+    pthread_cond_broadcast(&condition->condition);
+}
+
 bool loam_thread_start(pthread_t *out, void *(*run)(void *), void *context)
 {
     pthread_attr_t attributes;
@@ -50,6 +79,11 @@ bool loam_thread_start(pthread_t *out, void *(*run)(void *), void *context)
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     pthread_attr_destroy(&attributes);
     return started;
+}
+
+void loam_thread_join(pthread_t thread)
+{
+    pthread_join(thread, NULL);
 }
 
 int64_t loam_process_id(void)

@@ -17,9 +17,23 @@ void loam_lock_end(struct lock *lock);
 void loam_lock_take(struct lock *lock);
 void loam_lock_give(struct lock *lock);
 
+/* Where threads sleep until something has changed. Thread-safe. */
+struct condition {
+    pthread_cond_t condition;
+};
+
+bool loam_condition_init(struct condition *condition);
+void loam_condition_end(struct condition *condition);
+
+/* Gives the lock, sleeps until another thread wakes, at most `seconds` (below
+ * 0: no limit), and takes the lock again. Also returns for no reason. */
+void loam_condition_wait(struct condition *condition, struct lock *lock, double seconds);
+void loam_condition_wake(struct condition *condition);
+
 /* Starts a thread of 256 KB stack with all signals blocked, so that handlers
  * of the host never run on it. */
 bool loam_thread_start(pthread_t *out, void *(*run)(void *), void *context);
+void loam_thread_join(pthread_t thread);
 
 /* Identifies this process: another value in a forked child. */
 int64_t loam_process_id(void);

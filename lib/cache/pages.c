@@ -6,9 +6,10 @@ static size_t pages_for(uint64_t positions)
     return (size_t)((positions + LOAM_PAGE_TOKENS - 1) / LOAM_PAGE_TOKENS);
 }
 
-void loam_pages_init(struct pages *pages, struct memory *memory, uint64_t page_bytes)
+void loam_pages_init(struct pages *pages, struct memory *memory, const loam_graph *graph)
 {
-    *pages = (struct pages){.memory = memory, .page_bytes = page_bytes};
+    *pages = (struct pages){
+        .memory = memory, .graph = graph, .page_bytes = loam_graph_page_bytes(graph)};
 }
 
 loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_error *error)
@@ -21,6 +22,11 @@ loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_err
         void *page = loam_memory_get_large(pages->memory, pages->page_bytes);
         if (!page)
             return loam_fail_memory(error, pages->page_bytes);
+        loam_status status = loam_graph_page_open(pages->graph, page, error);
+        if (status) {
+            loam_memory_free_large(pages->memory, page, pages->page_bytes);
+            return status;
+        }
         pages->table[pages->count++] = page;
     }
     return LOAM_OK;
@@ -29,8 +35,11 @@ loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_err
 void loam_pages_trim(struct pages *pages, uint64_t positions)
 {
     size_t kept = loam_max(pages_for(positions), pages->least);
-    while (pages->count > kept)
-        loam_memory_free_large(pages->memory, pages->table[--pages->count], pages->page_bytes);
+    while (pages->count > kept) {
+        void *page = pages->table[--pages->count];
+        loam_graph_page_close(pages->graph, page);
+        loam_memory_free_large(pages->memory, page, pages->page_bytes);
+    }
 }
 
 void loam_pages_end(struct pages *pages)

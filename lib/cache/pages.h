@@ -11,17 +11,20 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "tensor/tensor.h"
 
 /* Thread-compatible. */
 struct pages {
     struct memory *memory;
-    uint64_t page_bytes; /* 0: the model keeps nothing */
-    void **table;        /* [count] */
+    const loam_graph *graph; /* whose pages they are */
+    uint64_t page_bytes;     /* 0: the model keeps nothing */
+    void **table;            /* [count] */
     size_t count, capacity;
-    size_t least;        /* pages that trimming leaves */
+    size_t least; /* pages that trimming leaves */
 };
 
-void loam_pages_init(struct pages *pages, struct memory *memory, uint64_t page_bytes);
+/* The graph is compiled and outlives the pages. */
+void loam_pages_init(struct pages *pages, struct memory *memory, const loam_graph *graph);
 
 /* Takes pages until `positions` positions have room. What was there stays, on
  * failure as well.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/model.h"
+#include "tensor/plan.h"
 
 loam_status loam_model_complete(loam_model_options *options, loam_error *error)
 {
@@ -95,7 +96,8 @@ static loam_status read_weight(void *user, const struct weight *weight, uint64_t
 static loam_status advance(void *user, uint64_t bytes, loam_error *error)
 {
     struct loading *loading = user;
-    loading->done += bytes;
+    /* A weight that several backends use is read several times. */
+    loading->done = loam_min(loading->done + bytes, loading->total);
     return report(loading, error);
 }
 
@@ -231,11 +233,7 @@ static loam_status build(loam_model *model, const struct gguf *gguf, struct sour
     if (status)
         return status;
     model->limits = model->graph->options;
-    struct backend *backend = model->engine->backend;
-    model->size.page_bytes = backend->functions->page_bytes(model->graph->segment);
-    model->size.scratch_bytes = backend->functions->scratch_bytes(model->graph->segment);
-    for (size_t i = 0; i < model->graph->weight_count; i++)
-        model->size.weight_bytes += model->graph->weights[i].resident_bytes;
+    model->size = model->graph->plan->size;
     model->mapped_bytes = mapped_bytes(model->graph);
     return take_step_memory(model, error);
 }
@@ -313,7 +311,7 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
         uint64_t logits_row = (uint64_t)description.vocabulary * sizeof(float);
         out->weight_bytes = size.weight_bytes;
         out->mapped_bytes = mapped_bytes(graph);
-        out->kv_bytes = pages * size.page_bytes * out->sessions;
+        out->kv_bytes = pages * (size.page_bytes + size.device_page_bytes) * out->sessions;
         /* Nodes, phases and tables of the graph; chunks of arenas. */
         uint64_t tables = 128 * 1024 + 1024 * (uint64_t)graph->node_count;
         /* Each session keeps a row of logits, its sampler works on another. */

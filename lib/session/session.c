@@ -80,7 +80,7 @@ loam_status loam_session_create(loam_session **out, loam_model *model,
         options.context_length ? options.context_length : model->description.context_length;
     atomic_init(&session->cancelled, 0);
     atomic_init(&session->in_use, 0);
-    loam_pages_init(&session->pages, memory, model->size.page_bytes);
+    loam_pages_init(&session->pages, memory, model->graph);
     status = fill(session, &options, error);
     if (status) {
         destroy(session);

@@ -4,6 +4,7 @@
  * later operation does nothing, so that a family reads as its formula.
  */
 #include "tensor/engine.h"
+#include "tensor/plan.h"
 
 #include <math.h>
 
@@ -32,11 +33,7 @@ void loam_graph_release(loam_graph *graph)
     if (!graph)
         return;
     loam_engine *engine = graph->engine;
-    const struct backend_functions *backend = engine->backend->functions;
-    if (graph->segment)
-        backend->release_segment(graph->segment);
-    for (size_t i = 0; i < graph->weight_count; i++)
-        backend->release_weight(engine->backend, &graph->weights[i]);
+    loam_plan_release(graph->plan);
     loam_memory_free(graph->memory, graph->nodes);
     loam_memory_free(graph->memory, graph->weights);
     loam_arena_end(&graph->arena);
@@ -59,7 +56,7 @@ loam_status loam_graph_failure(const loam_graph *graph, loam_error *error)
 
 static bool building(const loam_graph *graph)
 {
-    return graph && graph->failure.code == LOAM_OK && !graph->segment;
+    return graph && graph->failure.code == LOAM_OK && !graph->plan;
 }
 
 static loam_tensor add(loam_graph *graph, const struct node *node)

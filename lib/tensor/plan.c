@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From a built graph to a runnable one, and running it. */
+/* From a built graph to a runnable one. */
+#include "tensor/plan.h"
 #include "tensor/engine.h"
 
 /* Fills in what the caller left to us and checks the rest. */
@@ -26,53 +27,145 @@ static loam_status complete_options(loam_compile_options *out, const loam_compil
     return LOAM_OK;
 }
 
-/* Checks the graph and has the backend plan it. */
-static loam_status plan(loam_graph *graph, loam_tensor result, const loam_compile_options *options,
-                        loam_error *error)
+static const struct backend_functions *functions_of(const struct plan *plan, uint32_t backend)
+{
+    return loam_engine_backend(plan->graph->engine, backend)->functions;
+}
+
+/* ---- planning ------------------------------------------------------------- */
+
+/* The CPU's weights are the graph's own; a device has a table of its own. */
+static loam_status take_weights(struct plan *plan, uint32_t b, loam_error *error)
+{
+    loam_graph *graph = plan->graph;
+    plan->weights[b] = graph->weights;
+    if (b == CPU_BACKEND)
+        return LOAM_OK;
+    plan->weights[b] = loam_memory_get(graph->memory, graph->weight_count, sizeof(struct weight));
+    if (!plan->weights[b])
+        return loam_fail_memory(error, graph->weight_count * sizeof(struct weight));
+    if (graph->weight_count)
+        memcpy(plan->weights[b], graph->weights, graph->weight_count * sizeof(struct weight));
+    return LOAM_OK;
+}
+
+/* What the weights on one backend take. */
+static void measure_weights(struct plan *plan, uint32_t b)
+{
+    struct backend *backend = loam_engine_backend(plan->graph->engine, b);
+    for (size_t i = 0; i < plan->graph->weight_count; i++) {
+        const struct weight *weight = &plan->weights[b][i];
+        if (!(plan->weight_users[i] >> b & 1))
+            continue;
+        plan->size.weight_bytes += backend->functions->weight_bytes(backend, weight);
+        plan->size.upload_bytes =
+            loam_max(plan->size.upload_bytes, backend->functions->upload_bytes(backend, weight));
+    }
+}
+
+/* One backend's share: its weights, and its program if it has segments. */
+static loam_status plan_backend(struct plan *plan, uint32_t b, loam_error *error)
+{
+    struct backend *backend = loam_engine_backend(plan->graph->engine, b);
+    struct program_size size = {0};
+    bool computes = false;
+    for (size_t s = 0; s < plan->segment_count; s++)
+        computes = computes || plan->segments[s].backend == b;
+    loam_status status = take_weights(plan, b, error);
+    if (!status && computes)
+        status = backend->functions->compile(&plan->programs[b], backend, plan, error);
+    if (status)
+        return status;
+    measure_weights(plan, b);
+    if (computes)
+        backend->functions->measure(&size, plan->programs[b]);
+    plan->page_offset[b] = plan->size.page_bytes;
+    plan->size.page_bytes += size.page_bytes;
+    plan->size.device_page_bytes += size.device_page_bytes;
+    plan->size.scratch_bytes += size.scratch_bytes;
+    return LOAM_OK;
+}
+
+/* Checks the graph, places its nodes and has the backends compile them. */
+static loam_status make_plan(loam_graph *graph, loam_tensor result,
+                             const loam_compile_options *options, loam_error *error)
 {
     loam_status status = loam_graph_failure(graph, error);
     if (!status)
         status = complete_options(&graph->options, options, error);
     if (status)
         return status;
-    if (graph->segment)
+    if (graph->plan)
         return loam_fail(error, LOAM_STATE, "the graph is compiled already");
     if (result < 0 || (size_t)result >= graph->node_count ||
         graph->nodes[result].operation <= OP_WEIGHT)
         return loam_fail(error, LOAM_INVALID_ARGUMENT,
                          "result: tensor %d is not made by an operation of the graph", (int)result);
     graph->result = result;
-    struct backend *backend = graph->engine->backend;
-    for (size_t i = 0; i < graph->node_count; i++) {
-        const char *reason = backend->functions->refuses(backend, graph, &graph->nodes[i]);
-        if (!reason)
-            continue;
-        loam_tensor matrix = graph->nodes[i].operation == OP_EMBED ? graph->nodes[i].inputs[0]
-                                                                   : graph->nodes[i].inputs[1];
-        bool has_weight = matrix != LOAM_NO_TENSOR && graph->nodes[matrix].operation == OP_WEIGHT;
-        const struct weight *weight = has_weight ? loam_graph_weight_of(graph, matrix) : NULL;
-        return loam_fail(error, LOAM_UNSUPPORTED, "%s%s%s%s: %s", weight ? weight->name : "graph",
-                         weight ? " (" : "", weight ? weight->type->name : "", weight ? ")" : "",
-                         reason);
-    }
-    return backend->functions->compile(&graph->segment, backend, graph, error);
+    graph->plan = loam_memory_get_zero(graph->memory, 1, sizeof *graph->plan);
+    if (!graph->plan)
+        return loam_fail_memory(error, sizeof *graph->plan);
+    graph->plan->graph = graph;
+    status = loam_placement_make(graph->plan, error);
+    for (uint32_t b = 0; !status && b <= graph->engine->device_count; b++)
+        status = plan_backend(graph->plan, b, error);
+    graph->plan->size.scratch_bytes += graph->plan->staging.bytes;
+    return status;
 }
 
 loam_status loam_graph_measure(struct graph_size *out, loam_graph *graph, loam_tensor result,
                                const loam_compile_options *options, loam_error *error)
 {
-    loam_status status = plan(graph, result, options, error);
-    if (status)
-        return status;
-    struct backend *backend = graph->engine->backend;
-    *out = (struct graph_size){.scratch_bytes = backend->functions->scratch_bytes(graph->segment),
-                               .page_bytes = backend->functions->page_bytes(graph->segment)};
-    for (size_t i = 0; i < graph->weight_count; i++) {
-        const struct weight *weight = &graph->weights[i];
-        uint64_t upload = backend->functions->upload_bytes(backend, weight);
-        out->weight_bytes += backend->functions->weight_bytes(backend, weight);
-        out->upload_bytes = upload > out->upload_bytes ? upload : out->upload_bytes;
+    loam_status status = make_plan(graph, result, options, error);
+    if (!status)
+        *out = graph->plan->size;
+    return status;
+}
+
+void loam_plan_release(struct plan *plan)
+{
+    if (!plan)
+        return;
+    loam_graph *graph = plan->graph;
+    for (uint32_t b = 0; b < MOST_BACKENDS; b++) {
+        if (plan->programs[b])
+            functions_of(plan, b)->release(plan->programs[b]);
+        for (size_t i = 0; plan->weights[b] && i < graph->weight_count; i++)
+            functions_of(plan, b)->release_weight(loam_engine_backend(graph->engine, b),
+                                                  &plan->weights[b][i]);
+        if (b != CPU_BACKEND)
+            loam_memory_free(graph->memory, plan->weights[b]);
     }
+    loam_memory_free_large(graph->memory, plan->staging_memory, plan->staging.bytes);
+    loam_placement_end(plan);
+    loam_memory_free(graph->memory, plan);
+}
+
+/* ---- compiling ------------------------------------------------------------ */
+
+static loam_status upload(struct plan *plan, const struct weight_reader *reader, loam_error *error)
+{
+    loam_engine *engine = plan->graph->engine;
+    loam_status status = LOAM_OK;
+    for (size_t i = 0; i < plan->graph->weight_count; i++)
+        for (uint32_t b = 0; !status && b <= engine->device_count; b++)
+            if (plan->weight_users[i] >> b & 1)
+                status = functions_of(plan, b)->upload(loam_engine_backend(engine, b),
+                                                       &plan->weights[b][i], reader, error);
+    return status;
+}
+
+static loam_status take_staging(struct plan *plan, loam_error *error)
+{
+    if (plan->staging.bytes == 0)
+        return LOAM_OK;
+    plan->staging_memory = loam_memory_get_large(plan->graph->memory, plan->staging.bytes);
+    if (!plan->staging_memory)
+        return loam_fail_memory(error, plan->staging.bytes);
+    for (size_t i = 0; i < plan->graph->node_count; i++)
+        if (plan->staged[i] != NO_BUFFER)
+            plan->values[i] =
+                (float *)(plan->staging_memory + plan->staging.buffers[plan->staged[i]].offset);
     return LOAM_OK;
 }
 
@@ -80,11 +173,17 @@ loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,
                                     const loam_compile_options *options,
                                     const struct weight_reader *reader, loam_error *error)
 {
-    loam_status status = plan(graph, result, options, error);
-    struct backend *backend = graph->engine->backend;
-    for (size_t i = 0; !status && i < graph->weight_count; i++)
-        status = backend->functions->upload(backend, &graph->weights[i], reader, error);
-    return status ? status : backend->functions->allocate(graph->segment, error);
+    loam_status status = make_plan(graph, result, options, error);
+    if (!status)
+        status = upload(graph->plan, reader, error);
+    for (uint32_t b = 0; !status && b < MOST_BACKENDS; b++)
+        if (graph->plan->programs[b])
+            status = functions_of(graph->plan, b)->allocate(graph->plan->programs[b], error);
+    if (!status)
+        status = take_staging(graph->plan, error);
+    if (!status)
+        graph->plan->ready = true;
+    return status;
 }
 
 static loam_status read_from_memory(void *user, const struct weight *weight, uint64_t offset,
@@ -107,90 +206,37 @@ loam_status loam_graph_compile(loam_graph *graph, loam_tensor result,
 
 uint64_t loam_graph_page_bytes(const loam_graph *graph)
 {
-    if (!graph || !graph->segment)
-        return 0;
-    return graph->engine->backend->functions->page_bytes(graph->segment);
+    return graph && graph->plan ? graph->plan->size.page_bytes : 0;
 }
 
-/* ---- running -------------------------------------------------------------- */
+/* ---- pages ---------------------------------------------------------------- */
 
-static loam_status check_sequences(const loam_graph *graph, const loam_step_descriptor *step,
-                                   loam_error *error)
+/* The first `count` programs' parts of a page. */
+static void close_parts(const struct plan *plan, void *page, uint32_t count)
 {
-    uint32_t next_row = 0;
-    for (uint32_t i = 0; i < step->sequence_count; i++) {
-        const loam_step_sequence *sequence = &step->sequences[i];
-        if (sequence->first_row != next_row || sequence->row_count == 0 ||
-            sequence->row_count > step->rows - next_row ||
-            sequence->row_count > UINT32_MAX - sequence->position)
-            return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                             "step: sequence %u does not begin at row %u, or its rows do not fit",
-                             i, next_row);
-        next_row += sequence->row_count;
-        uint64_t end = (uint64_t)sequence->position + sequence->row_count;
-        if (graph->attention_count &&
-            (!sequence->pages || (uint64_t)sequence->page_count * LOAM_PAGE_TOKENS < end))
-            return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                             "step: the %u pages of sequence %u do not reach position %llu",
-                             sequence->page_count, i, (unsigned long long)end - 1);
+    for (uint32_t b = 0; b < count; b++)
+        if (plan->programs[b] && functions_of(plan, b)->page_close)
+            functions_of(plan, b)->page_close(plan->programs[b],
+                                              (char *)page + plan->page_offset[b]);
+}
+
+loam_status loam_graph_page_open(const loam_graph *graph, void *page, loam_error *error)
+{
+    const struct plan *plan = graph->plan;
+    for (uint32_t b = 0; b <= graph->engine->device_count; b++) {
+        if (!plan->programs[b] || !functions_of(plan, b)->page_open)
+            continue;
+        loam_status status = functions_of(plan, b)->page_open(
+            plan->programs[b], (char *)page + plan->page_offset[b], error);
+        if (status) {
+            close_parts(plan, page, b);
+            return status;
+        }
     }
-    if (next_row != step->rows)
-        return loam_fail(error, LOAM_INVALID_ARGUMENT, "step: %u rows, but the sequences have %u",
-                         step->rows, next_row);
     return LOAM_OK;
 }
 
-static loam_status check_step(const loam_graph *graph, const loam_step_descriptor *step,
-                              loam_error *error)
+void loam_graph_page_close(const loam_graph *graph, void *page)
 {
-    const loam_compile_options *limits = &graph->options;
-    if (step->rows == 0 || step->rows > limits->max_rows || step->sequence_count == 0 ||
-        step->sequence_count > limits->max_sequences)
-        return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                         "step: %u rows (1 to %u) of %u sequences (1 to %u)", step->rows,
-                         limits->max_rows, step->sequence_count, limits->max_sequences);
-    if (!step->sequences || !step->result || (graph->input_count && !step->inputs) ||
-        (graph->token_limit && !step->tokens))
-        return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                         "step: sequences, result, inputs or tokens is NULL");
-    for (uint32_t i = 0; i < graph->input_count; i++)
-        if (!step->inputs[i])
-            return loam_fail(error, LOAM_INVALID_ARGUMENT, "step: inputs[%u] is NULL", i);
-    for (uint32_t row = 0; graph->token_limit && row < step->rows; row++)
-        if (step->tokens[row] < 0 || (uint32_t)step->tokens[row] >= graph->token_limit)
-            return loam_fail(error, LOAM_INVALID_ARGUMENT,
-                             "step: tokens[%u] is %d, expected 0 to %u", row,
-                             (int)step->tokens[row], graph->token_limit - 1);
-    uint32_t outputs = 0;
-    for (uint32_t row = 0; row < step->rows; row++)
-        outputs += !step->output_rows || step->output_rows[row];
-    if (outputs > limits->max_outputs)
-        return loam_fail(error, LOAM_INVALID_ARGUMENT, "step: %u output rows, at most %u", outputs,
-                         limits->max_outputs);
-    return check_sequences(graph, step, error);
-}
-
-loam_status loam_graph_execute(loam_graph *graph, const loam_step_descriptor *step,
-                               loam_error *error)
-{
-    return graph->engine->backend->functions->run(graph->segment, step, error);
-}
-
-loam_status loam_graph_run(loam_graph *graph, const loam_step_descriptor *given, loam_error *error)
-{
-    if (!graph || !given)
-        return loam_fail(error, LOAM_INVALID_ARGUMENT, "%s is NULL", graph ? "step" : "graph");
-    if (!graph->segment)
-        return loam_fail(error, LOAM_STATE, "the graph is not compiled");
-    loam_step_descriptor step;
-    loam_status status = loam_struct_read(&step, sizeof step, given, "step", error);
-    if (!status)
-        status = check_step(graph, &step, error);
-    if (!status)
-        status = loam_engine_enter(graph->engine, error);
-    if (status)
-        return status;
-    status = loam_graph_execute(graph, &step, error);
-    loam_engine_leave(graph->engine);
-    return status;
+    close_parts(graph->plan, page, MOST_BACKENDS);
 }

@@ -88,13 +88,16 @@ struct loam_graph {
     loam_error failure;   /* the first; code OK: none */
     loam_tensor result;
     loam_compile_options options;
-    struct segment *segment; /* compiled */
+    struct plan *plan; /* compiled */
     const unsigned char *file; /* the model file as mapped, kept longer than the graph; or NULL */
 };
 
 /* What compiling would take. */
 struct graph_size {
-    uint64_t weight_bytes, scratch_bytes, page_bytes;
+    uint64_t weight_bytes; /* a weight that several backends use counts for each */
+    uint64_t scratch_bytes;
+    uint64_t page_bytes;        /* of each page, memory of the caller */
+    uint64_t device_page_bytes; /* taken by devices for each page that is open */
     uint64_t upload_bytes; /* taken while weights are read, given back before the scratch is taken */
 };
 
@@ -113,6 +116,14 @@ loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,
 /* Checks the graph as compiling does and says what it would take. */
 loam_status loam_graph_measure(struct graph_size *out, loam_graph *graph, loam_tensor result,
                                const loam_compile_options *options, loam_error *error);
+
+/* Begins and ends the life of a page of a compiled graph: devices keep their
+ * part of it elsewhere. Must enclose the page's use in steps if the engine has
+ * devices; without, both do nothing. A page ends before the graph does.
+ * Thread-safe.
+ * [errors: MEMORY] */
+loam_status loam_graph_page_open(const loam_graph *graph, void *page, loam_error *error);
+void loam_graph_page_close(const loam_graph *graph, void *page);
 
 /* As loam_graph_run, by one who holds the engine (loam_engine_enter). The
  * descriptor is complete and checked by the caller. */

@@ -25,6 +25,8 @@ MAY_USE['api'] = set(MAY_USE)
 BACKENDS_MAY_USE = {'tensor', 'quant', 'base'}
 # What the API includes of a backend: the header with its one constructor.
 CONSTRUCTORS = {'cpu/cpu.h'}
+# What the mock device computes with: the scalar kernels, by their table alone.
+MOCK_MAY_USE = {'cpu/kernels.h'}
 
 # Headers of C itself that keep nothing and ask nothing of the system. Of stdio.h only
 # snprintf is used: symbols.py sees to that.
@@ -65,6 +67,8 @@ def internal_problem(path, name):
         fine = target_folder in MAY_USE.get(folder, set())
     elif target_root == 'lib' and root == 'backends':
         fine = target_folder in BACKENDS_MAY_USE
+    elif target_root == 'backends' and (root, folder) == ('backends', 'mock'):
+        fine = name in MOCK_MAY_USE
     else:
         fine = root == 'lib' and folder == 'api' and name in CONSTRUCTORS
     return None if fine else f'{path}: {root}/{folder} must not include "{name}"'
