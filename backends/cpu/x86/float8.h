@@ -18,12 +18,16 @@ INLINE float tree16(__m256 low, __m256 high)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* loam_expf of lib/base/numeric.c, the same sequence in each lane; its early
- * returns are choices at the end. */
+/* loam_expf of lib/base/numeric.c, the same sequence in each lane. Its early
+ * returns are choices at the end, and 2^n goes straight to the exponent, which
+ * is exact: results below 2^-126 become +0 in any case, and 0x1.62e43p6 is the
+ * least x whose result is infinite. NaN gives infinity. -0x1.5d589ep6 is the
+ * least x whose result is not below 2^-126. All 2^32 arguments were compared once. */
 INLINE __m256 exp8(__m256 x)
 {
     const __m256 round = _mm256_set1_ps(0x1.8p23f);
-    __m256 n = _mm256_sub_ps(_mm256_fmadd_ps(x, _mm256_set1_ps(0x1.715476p0f), round), round);
+    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(0x1.715476p0f), round);
+    __m256 n = _mm256_sub_ps(shifted, round);
     __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.62e43p-1f), x);
     r = _mm256_fmadd_ps(n, _mm256_set1_ps(0x1.05c61p-29f), r);
     __m256 q = _mm256_set1_ps(0x1.6d113cp-10f);
@@ -32,18 +36,13 @@ INLINE __m256 exp8(__m256 x)
     q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0x1.5554dcp-3f));
     q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
     __m256 p = _mm256_add_ps(_mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r), _mm256_set1_ps(1));
-    /* 2^exponent in two factors, as it may be below 2^-126 */
-    __m256i exponent = _mm256_cvttps_epi32(n), half = _mm256_srai_epi32(exponent, 1);
-    __m256i rest = _mm256_sub_epi32(exponent, half), bias = _mm256_set1_epi32(127);
-    __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23));
-    __m256 second = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23));
-    __m256 y = _mm256_mul_ps(_mm256_mul_ps(p, first), second);
-    __m256 small = _mm256_or_ps(_mm256_cmp_ps(y, _mm256_set1_ps(0x1p-126f), _CMP_LT_OQ),
-                                _mm256_cmp_ps(x, _mm256_set1_ps(-0x1.5d58ap6f), _CMP_LT_OQ));
-    y = _mm256_andnot_ps(small, y);
+    /* the low bits of `shifted` are those of n */
+    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    __m256 y = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
+    y = _mm256_andnot_ps(_mm256_cmp_ps(x, _mm256_set1_ps(-0x1.5d589ep6f), _CMP_LT_OQ), y);
     const __m256 infinity = _mm256_castsi256_ps(_mm256_set1_epi32(0x7F800000));
-    y = _mm256_blendv_ps(y, infinity, _mm256_cmp_ps(x, _mm256_set1_ps(0x1.62e43p6f), _CMP_GT_OQ));
-    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_blendv_ps(y, infinity,
+                            _mm256_cmp_ps(x, _mm256_set1_ps(0x1.62e43p6f), _CMP_NLT_UQ));
 }
 
 /* A mask of the first `count` (0 to 8) lanes for maskload and maskstore. */
