@@ -91,16 +91,19 @@ INLINE void quantize32(int8_t *q, int16_t *sums32, int16_t *sums16, const float 
     sums32[0] = (int16_t)(first + second);
 }
 
-/* No threshold: a tiny number is added to the largest magnitude. */
+/* No threshold: a tiny number is the least of the largest magnitudes. As integers
+ * they are found sooner than as floats (a cycle instead of four each). */
 INLINE float quantize_group(int8_t *q, int16_t *sums32, int16_t *sums16, const float *x, size_t n)
 {
-    const __m256 sign = _mm256_set1_ps(-0.0f);
-    __m256 most = _mm256_set1_ps(1e-30f);
+    const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
+    __m256i bits = _mm256_castps_si256(_mm256_set1_ps(1e-30f));
     for (size_t i = 0; i < n; i += 8)
-        most = _mm256_max_ps(most, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
-    most = _mm256_max_ps(most, _mm256_permute2f128_ps(most, most, 1));
-    most = _mm256_max_ps(most, _mm256_permute_ps(most, 0x4E));
-    most = _mm256_max_ps(most, _mm256_permute_ps(most, 0xB1));
+        bits = _mm256_max_epu32(
+            bits, _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(x + i)), magnitude));
+    bits = _mm256_max_epu32(bits, _mm256_permute2x128_si256(bits, bits, 1));
+    bits = _mm256_max_epu32(bits, _mm256_shuffle_epi32(bits, 0x4E));
+    bits = _mm256_max_epu32(bits, _mm256_shuffle_epi32(bits, 0xB1));
+    __m256 most = _mm256_castsi256_ps(bits);
     __m256 inverse = _mm256_mul_ps(reciprocal8(most), _mm256_set1_ps(127));
     for (size_t i = 0; i < n; i += 32)
         quantize32(q + i, sums32 + i / 32, sums16 + i / 16, x + i, inverse);
