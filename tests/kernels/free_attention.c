@@ -214,20 +214,22 @@ INLINE __m256 value(const unsigned char *values, size_t at, size_t count, int32_
 
 /* q8_0: weights times the scales of one group, so that values need none. */
 INLINE void scale_weights(float scaled[QUERIES][PAGE], const struct query *queries,
-                          const uint16_t *scales, size_t groups, size_t first, const int count)
+                          const uint16_t *scales, size_t groups, size_t group, size_t first,
+                          const int count)
 {
     float d[PAGE];
     if (groups == 2) /* heads of 64: two scales per position side by side */
         for (size_t p = 0; p < PAGE; p += 8) {
             __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(scales + 2 * p));
-            __m256i low = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
+            __m256i low = group ? _mm256_srli_epi32(both, 16)
+                                : _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
             __m128i halves =
                 _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
             _mm256_storeu_ps(d + p, _mm256_cvtph_ps(halves));
         }
     else
         for (size_t p = 0; p < PAGE; p++)
-            d[p] = _cvtsh_ss(scales[p * groups]);
+            d[p] = _cvtsh_ss(scales[p * groups + group]);
     for (int h = 0; h < count; h++)
         for (size_t p = 0; p < PAGE; p += 8)
             _mm256_storeu_ps(scaled[h] + p,
@@ -258,9 +260,8 @@ INLINE void sum_values(const struct chunk *chunk, const struct query *queries, s
         float scaled[QUERIES][PAGE];
         const float *weights[QUERIES];
         if (type == LOAM_KV_Q8_0)
-            scale_weights(scaled, queries,
-                          (const uint16_t *)(const void *)(values + width * PAGE) + i / GROUP,
-                          groups, page * PAGE, count);
+            scale_weights(scaled, queries, (const uint16_t *)(const void *)(values + width * PAGE),
+                          groups, i / GROUP, page * PAGE, count);
         for (int h = 0; h < count; h++)
             weights[h] = type == LOAM_KV_Q8_0 ? scaled[h] : queries[h].weights + page * PAGE;
         for (size_t p = begin; p < end; p++) {

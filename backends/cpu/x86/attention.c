@@ -18,10 +18,16 @@
  * -infinity, their weights +0, which change no sum, and their values are skipped.
  */
 #include "base/half.h"
+#include "cpu/ref/ref.h"
 #include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 4, GROUP = 32, MAX_SPAN = 8 };
+enum {
+    QUERIES = 4,
+    GROUP = 32,
+    MAX_SPAN = 8,
+    MAX_Q8_0_WIDTH = 512 /* of values: their scales are on the stack */
+};
 
 struct query {
     const float *q; /* key_width numbers */
@@ -251,22 +257,43 @@ INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
 
 /* ---- values ------------------------------------------------------------------ */
 
-/* Values i to i + 7 of position p; fewer than 8 only at the end of a row. */
+/*
+ * Integers of q8_0 times their scale: d * q as d * (1.5 * 2^23 + q) - d * 1.5 *
+ * 2^23 in one rounding, as all but the last step is exact. An addition of
+ * integers is cheaper than a conversion.
+ */
+INLINE __m256 value_q8_0(const unsigned char *at, size_t count, __m256 d, __m256 far)
+{
+    int64_t bytes = 0;
+    memcpy(&bytes, at, count);
+    __m256i q = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes));
+    __m256i shifted = _mm256_add_epi32(q, _mm256_castps_si256(_mm256_set1_ps(0x1.8p23f)));
+    return _mm256_fmsub_ps(_mm256_castsi256_ps(shifted), d, far);
+}
+
+/* `span` registers of values of position p from i, which a multiple of 8 * span
+ * is: up to 4 of them have one scale. */
+INLINE void values_q8_0(__m256 v[MAX_SPAN], const struct page *page, size_t p, size_t i,
+                        const int span, size_t last)
+{
+    size_t groups = (page->value_width + GROUP - 1) / GROUP;
+    const unsigned char *at = page->values + p * page->value_width + i;
+    const float *scale = page->value_scales + 2 * (p * groups + i / GROUP);
+    __m256 d = _mm256_setzero_ps(), far = d;
+    for (int j = 0; j < span; j++) {
+        if (j % 4 == 0) {
+            d = _mm256_broadcast_ss(scale + j / 2);
+            far = _mm256_broadcast_ss(scale + j / 2 + 1);
+        }
+        v[j] = value_q8_0(at + 8 * j, j + 1 == span ? last : 8, d, far);
+    }
+}
+
+/* Values i to i + 7 of position p, f32 or f16; fewer than 8 only at the end of a row. */
 INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, int32_t type)
 {
     const unsigned char *base = page->values;
     size_t width = page->value_width;
-    if (type == LOAM_KV_Q8_0) {
-        size_t groups = (width + GROUP - 1) / GROUP;
-        int64_t bytes = 0;
-        memcpy(&bytes, base + p * width + i, count);
-        /* d * q as d * (2^23 * 1.5 + q) - d * 2^23 * 1.5 in one rounding: the last
-         * is exact, and an addition of integers is cheaper than a conversion */
-        const float *scale = page->value_scales + 2 * (p * groups + i / GROUP);
-        __m256i q = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes));
-        __m256 shifted = _mm256_castsi256_ps(_mm256_add_epi32(q, _mm256_set1_epi32(0x4B400000)));
-        return _mm256_fmsub_ps(shifted, _mm256_broadcast_ss(scale), _mm256_broadcast_ss(scale + 1));
-    }
     if (count == 8)
         return widen(base, p * width + i, type);
     if (type == LOAM_KV_F32)
@@ -284,7 +311,9 @@ INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
 {
     for (size_t p = begin; p < end; p++) {
         __m256 v[MAX_SPAN];
-        for (int j = 0; j < span; j++)
+        if (type == LOAM_KV_Q8_0)
+            values_q8_0(v, page, p, i, span, last);
+        for (int j = 0; type != LOAM_KV_Q8_0 && j < span; j++)
             v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
         for (int h = 0; h < count; h++) {
             __m256 e = _mm256_broadcast_ss(queries[h].weights + p);
@@ -366,7 +395,7 @@ INLINE void add_page_for(int count, const struct page *page, struct query *queri
 static __attribute__((noinline)) void add_page_q8_0(int count, struct page *page,
                                                     struct query *queries)
 {
-    float scales[2 * PAGE * MAX_HEAD_WIDTH / GROUP];
+    float scales[2 * PAGE * MAX_Q8_0_WIDTH / GROUP];
     size_t groups = (page->value_width + GROUP - 1) / GROUP;
     const unsigned char *halves = page->values + page->value_width * PAGE;
     for (size_t i = 0; i < PAGE * groups; i += 8) {
@@ -482,6 +511,9 @@ void loam_avx2_attention(const struct attention_tile *tile)
         attention(tile, LOAM_KV_F16);
         break;
     default:
-        attention(tile, LOAM_KV_Q8_0);
+        if (tile->layout->value_width > MAX_Q8_0_WIDTH)
+            loam_ref_attention(tile);
+        else
+            attention(tile, LOAM_KV_Q8_0);
     }
 }
