@@ -23,8 +23,9 @@ enum {
     MAX_ROWS = 3,
     PREFETCH = 1024, /* bytes ahead of the weights in use */
     FEWEST = 8,      /* rows that many_rows is for */
-    MANY = 24,
-    TOGETHER = 4,
+    MANY = 32,
+    TOGETHER = 3, /* its outputs, and rows, of a block */
+    ROWS = 4,
     CHUNK = 512
 };
 
@@ -66,6 +67,16 @@ INLINE __m256 loaded(const float *x)
 INLINE void step(struct sums *sums, const unsigned char *weights, size_t weight_stride,
                  const float *x, size_t x_stride, const int outputs, const int rows, uint32_t type)
 {
+    if (rows == 1) { /* along the weights, as they come from memory */
+        __m256 xs[2] = {loaded(x), loaded(x + 8)};
+        for (int o = 0; o < outputs; o++)
+            for (int half = 0; half < 2; half++) {
+                size_t at = (size_t)o * weight_stride + 8 * (size_t)half * size_of(type);
+                sums->half[half][o][0] =
+                    _mm256_fmadd_ps(widen(weights + at, type), xs[half], sums->half[half][o][0]);
+            }
+        return;
+    }
     for (int half = 0; half < 2; half++) {
         size_t at = 8 * (size_t)half;
         __m256 ws[MAX_OUTPUTS];
@@ -146,76 +157,106 @@ INLINE void rows_of(const struct linear_tile *tile, size_t row, const int rows, 
 
 /* ---- many rows ---------------------------------------------------------------- */
 
-/* MANY rows' lanes of TOGETHER outputs, where they wait from one chunk to the
- * next, and the chunk's weights as f32, side by side: converted once for all
- * these rows, while a row's part of x stays in L1 for all these outputs. */
+/*
+ * MANY rows' lanes of TOGETHER outputs, where they wait from one chunk of
+ * numbers to the next. The chunk's weights as f32, side by side, are converted
+ * once for all these rows (F32 itself is read where it lies, but for an end
+ * that is filled up with +0), while a row's part of x stays in L1 for all these
+ * outputs.
+ */
 struct chunk {
     _Alignas(64) float weights[TOGETHER][CHUNK];
     _Alignas(64) float lanes[TOGETHER][MANY][LANES];
+    size_t count; /* numbers, CHUNK at most */
+    const unsigned char *at;
+    size_t stride; /* of the weights at `at`, in bytes */
 };
 
-/* The first `n` numbers of `outputs` rows of weights. */
-INLINE void widen_chunk(struct chunk *chunk, const unsigned char *weights, size_t stride, size_t n,
-                        size_t outputs, uint32_t type)
+/* The chunk's weights from those of `outputs` rows. */
+INLINE void open_chunk(struct chunk *chunk, const unsigned char *weights, size_t stride,
+                       size_t outputs, uint32_t type)
 {
+    size_t whole = chunk->count & ~(size_t)15, rest = chunk->count - whole;
     for (size_t o = 0; o < outputs; o++) {
-        const unsigned char *at = weights + o * stride;
-        size_t i = 0;
-        for (; i + 8 <= n; i += 8)
-            _mm256_storeu_ps(chunk->weights[o] + i, widen(at + i * size_of(type), type));
-        if (i < n) {
-            unsigned char rest[8 * 4] = {0};
-            memcpy(rest, at + i * size_of(type), (n - i) * size_of(type));
-            _mm256_storeu_ps(chunk->weights[o] + i, widen(rest, type));
+        const unsigned char *from = weights + o * stride;
+        unsigned char last[16 * 4] = {0};
+        for (size_t i = 0; type != LOAM_TYPE_F32 && i < whole; i += 8)
+            _mm256_store_ps(chunk->weights[o] + i, widen(from + i * size_of(type), type));
+        if (rest == 0)
+            continue;
+        memcpy(last, from + whole * size_of(type), rest * size_of(type));
+        for (size_t i = 0; i < 16; i += 8)
+            _mm256_store_ps(chunk->weights[o] + whole + i, widen(last + i * size_of(type), type));
+    }
+    chunk->at = type == LOAM_TYPE_F32 ? weights : (const unsigned char *)chunk->weights;
+    chunk->stride = type == LOAM_TYPE_F32 ? stride : sizeof chunk->weights[0];
+}
+
+/* The whole steps of a chunk for `outputs` x `rows` products, eight lanes after
+ * the other eight: with one register each, 3 x 4 of them have room. */
+INLINE void chunk_block(struct chunk *chunk, size_t output, size_t row, const float *x,
+                        size_t x_stride, const int outputs, const int rows)
+{
+    const unsigned char *weights = chunk->at + output * chunk->stride;
+    const size_t stride = chunk->stride, whole = chunk->count & ~(size_t)15;
+    for (size_t half = 0; half < 16; half += 8) {
+        __m256 sums[TOGETHER][ROWS];
+        for (int o = 0; o < outputs; o++)
+            for (int r = 0; r < rows; r++)
+                sums[o][r] =
+                    _mm256_load_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + half);
+        for (size_t i = half; i < whole; i += 16) {
+            __m256 ws[TOGETHER];
+            for (int o = 0; o < outputs; o++)
+                ws[o] = widen(weights + (size_t)o * stride + 4 * i, LOAM_TYPE_F32);
+            for (int r = 0; r < rows; r++) {
+                __m256 xs = loaded(x + (size_t)r * x_stride + i);
+                for (int o = 0; o < outputs; o++)
+                    sums[o][r] = _mm256_fmadd_ps(ws[o], xs, sums[o][r]);
+            }
         }
+        for (int o = 0; o < outputs; o++)
+            for (int r = 0; r < rows; r++)
+                _mm256_store_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + half,
+                                sums[o][r]);
     }
 }
 
-/* The steps of a chunk for `outputs` x `rows` products. */
-INLINE void chunk_block(struct chunk *chunk, size_t output, size_t row, const float *x,
-                        size_t x_stride, size_t n, const int outputs, const int rows)
-{
-    struct sums sums;
-    const unsigned char *weights = (const unsigned char *)chunk->weights[output];
-    const size_t stride = sizeof chunk->weights[0];
-    size_t i = 0;
-    for (int o = 0; o < outputs; o++)
-        for (int r = 0; r < rows; r++)
-            for (int half = 0; half < 2; half++)
-                sums.half[half][o][r] =
-                    _mm256_loadu_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + 8 * half);
-    for (; i + 16 <= n; i += 16)
-        step(&sums, weights + 4 * i, stride, x + i, x_stride, outputs, rows, LOAM_TYPE_F32);
-    if (i < n)
-        padded_step(&sums, weights + 4 * i, stride, x + i, x_stride, n - i, outputs, rows,
-                    LOAM_TYPE_F32);
-    for (int o = 0; o < outputs; o++)
-        for (int r = 0; r < rows; r++)
-            for (int half = 0; half < 2; half++)
-                _mm256_storeu_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + 8 * half,
-                                 sums.half[half][o][r]);
-}
-
 /* The common case as a function of its own, whose pointers find registers. */
-static __attribute__((noinline)) void chunk_block_2x3(struct chunk *chunk, size_t output,
-                                                      size_t row, const float *x, size_t x_stride,
-                                                      size_t n)
+static __attribute__((noinline)) void chunk_block_3x4(struct chunk *chunk, size_t row,
+                                                      const float *x, size_t x_stride)
 {
-    chunk_block(chunk, output, row, x, x_stride, n, 2, 3);
+    chunk_block(chunk, 0, row, x, x_stride, 3, 4);
 }
 
-/* A chunk for `rows` of the rows, from `row` of them, in pairs of outputs. */
-INLINE void chunk_rows(struct chunk *chunk, size_t outputs, size_t row, const float *x,
-                       size_t x_stride, size_t n, const int rows)
+/* The step after the whole ones, filled up with +0, of one row. */
+static void chunk_end(struct chunk *chunk, size_t outputs, size_t row, const float *x)
 {
-    size_t o = 0;
-    for (; o + 2 <= outputs; o += 2)
-        if (rows == 3)
-            chunk_block_2x3(chunk, o, row, x, x_stride, n);
-        else
-            chunk_block(chunk, o, row, x, x_stride, n, 2, rows);
-    if (o < outputs)
-        chunk_block(chunk, o, row, x, x_stride, n, 1, rows);
+    size_t whole = chunk->count & ~(size_t)15;
+    float rest[16] = {0};
+    memcpy(rest, x + whole, (chunk->count - whole) * sizeof *x);
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t i = 0; i < 16; i += 8) {
+            float *lanes = chunk->lanes[o][row] + i;
+            _mm256_store_ps(lanes,
+                            _mm256_fmadd_ps(_mm256_load_ps(chunk->weights[o] + whole + i),
+                                            _mm256_loadu_ps(rest + i), _mm256_load_ps(lanes)));
+        }
+}
+
+/* A chunk for `rows` of the rows, from `row` of them. */
+INLINE void chunk_rows(struct chunk *chunk, size_t outputs, size_t row, const float *x,
+                       size_t x_stride, const int rows)
+{
+    if (outputs == TOGETHER && rows == ROWS)
+        chunk_block_3x4(chunk, row, x, x_stride);
+    else if (outputs == TOGETHER)
+        chunk_block(chunk, 0, row, x, x_stride, TOGETHER, rows);
+    else
+        for (size_t o = 0; o < outputs; o++)
+            chunk_block(chunk, o, row, x, x_stride, 1, rows);
+    for (int r = 0; chunk->count % 16 != 0 && r < rows; r++)
+        chunk_end(chunk, outputs, row + (size_t)r, x + (size_t)r * x_stride);
 }
 
 static void store_chunk(const struct linear_tile *tile, const struct chunk *chunk, size_t output,
@@ -224,7 +265,7 @@ static void store_chunk(const struct linear_tile *tile, const struct chunk *chun
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < outputs; o++) {
             const float *lanes = chunk->lanes[o][r];
-            float sum = tree16(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));
+            float sum = tree16(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8));
             size_t at = output + o;
             tile->out[(row + r) * tile->out_stride + at] = tile->bias ? sum + tile->bias[at] : sum;
         }
@@ -241,15 +282,18 @@ INLINE void many_rows(const struct linear_tile *tile, size_t first, size_t rows,
             (const unsigned char *)tile->weights + output * tile->row_bytes;
         memset(chunk.lanes, 0, sizeof chunk.lanes);
         for (size_t i = 0; i < tile->width; i += CHUNK) {
-            size_t n = loam_min(CHUNK, tile->width - i), row = 0;
+            size_t row = 0;
             const float *x = tile->x + first * stride + i;
-            widen_chunk(&chunk, weights + i * size_of(type), tile->row_bytes, n, outputs, type);
-            for (; row + 3 <= rows; row += 3)
-                chunk_rows(&chunk, outputs, row, x + row * stride, stride, n, 3);
-            if (row + 2 == rows)
-                chunk_rows(&chunk, outputs, row, x + row * stride, stride, n, 2);
-            else if (row < rows)
-                chunk_rows(&chunk, outputs, row, x + row * stride, stride, n, 1);
+            chunk.count = loam_min(CHUNK, tile->width - i);
+            open_chunk(&chunk, weights + i * size_of(type), tile->row_bytes, outputs, type);
+            for (; row + ROWS <= rows; row += ROWS)
+                chunk_rows(&chunk, outputs, row, x + row * stride, stride, ROWS);
+            if (row + 2 <= rows) {
+                chunk_rows(&chunk, outputs, row, x + row * stride, stride, 2);
+                row += 2;
+            }
+            if (row < rows)
+                chunk_rows(&chunk, outputs, row, x + row * stride, stride, 1);
         }
         store_chunk(tile, &chunk, output, outputs, first, rows);
     }
