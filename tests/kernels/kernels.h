@@ -14,16 +14,17 @@ struct family {
     const char *name;
     /* Compares kernels with kernels_scalar; counts combinations. */
     void (*check)(void);
-    /* Prints lines with kernels_time. */
+    /* Prints lines with kernels_time; or NULL. */
     void (*bench)(void);
 };
 
 extern const struct family family_products, family_float_products, family_rows, family_storage,
-    family_attention;
+    family_attention, family_cost;
 
 /* The tables of the moment; the scalar one is always there. */
 extern struct cpu_kernels kernels_scalar, kernels_level;
 extern const char *kernels_level_name;
+extern int32_t kernels_level_id;
 
 /* Combinations compared since the program began. */
 extern unsigned long kernels_combinations;
@@ -67,5 +68,9 @@ void kernels_forget(void); /* gives back all of it */
 /* Prints the median time of `run`, and what it does per second. */
 void kernels_time(const char *name, void (*run)(void *context), void *context, double work,
                   const char *unit);
+
+/* Prints what the rules cost the kernels of the level: "products", "rows",
+ * "attention", or NULL for all (cost.c). */
+void kernels_cost(const char *wanted);
 
 #endif

@@ -2,6 +2,7 @@
 /*
  *     kernels                                     every level against the scalar one (TAP)
  *     kernels --bench [--level L] [--family F]    times
+ *     kernels --bench --cost ...                  times beside those without rules
  *
  * A level that the machine or the build lacks is skipped, by name.
  */
@@ -14,12 +15,13 @@
 
 struct cpu_kernels kernels_scalar, kernels_level;
 const char *kernels_level_name;
+int32_t kernels_level_id;
 unsigned long kernels_combinations;
 
-static const struct family *const families[] = {&family_products, &family_float_products,
-                                                &family_rows, &family_storage, &family_attention};
+static const struct family *const families[] = {&family_products,  &family_float_products,
+                                                &family_rows,      &family_storage,
+                                                &family_attention, &family_cost};
 static const struct family *family;
-static int32_t level;
 static uint64_t random_state = 20260;
 
 /* ---- comparing -------------------------------------------------------------- */
@@ -186,24 +188,29 @@ void kernels_time(const char *name, void (*run)(void *context), void *context, d
 
 static void check_family(void)
 {
-    if (!loam_cpu_levels_built(level))
+    if (!loam_cpu_levels_built(kernels_level_id))
         SKIP("the level is not in this build");
-    if (!loam_cpu_levels_available(level))
+    if (!loam_cpu_levels_available(kernels_level_id))
         SKIP("the machine lacks the level");
-    loam_cpu_levels_fill(&kernels_level, level);
+    loam_cpu_levels_fill(&kernels_level, kernels_level_id);
     family->check();
     kernels_forget();
 }
 
-static int bench(const char *wanted_level, const char *wanted_family)
+static int bench(const char *wanted_level, const char *wanted_family, bool cost)
 {
-    for (level = LOAM_CPU_SCALAR; level < LOAM_CPU_LEVEL_COUNT; level++) {
-        kernels_level_name = loam_cpu_levels_name(level);
-        if (!loam_cpu_levels_available(level) ||
+    for (kernels_level_id = LOAM_CPU_SCALAR; kernels_level_id < LOAM_CPU_LEVEL_COUNT;
+         kernels_level_id++) {
+        kernels_level_name = loam_cpu_levels_name(kernels_level_id);
+        if (!loam_cpu_levels_available(kernels_level_id) ||
             (wanted_level && strcmp(wanted_level, kernels_level_name) != 0))
             continue;
-        loam_cpu_levels_fill(&kernels_level, level);
-        for (size_t i = 0; i < LOAM_COUNT_OF(families); i++) {
+        loam_cpu_levels_fill(&kernels_level, kernels_level_id);
+        if (cost)
+            kernels_cost(wanted_family);
+        for (size_t i = 0; !cost && i < LOAM_COUNT_OF(families); i++) {
+            if (!families[i]->bench)
+                continue;
             if (wanted_family && strcmp(wanted_family, families[i]->name) != 0)
                 continue;
             families[i]->bench();
@@ -216,27 +223,34 @@ static int bench(const char *wanted_level, const char *wanted_family)
 int main(int count, char **arguments)
 {
     const char *wanted_level = NULL, *wanted_family = NULL;
-    bool timing = false;
+    bool timing = false, cost = false;
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--bench") == 0)
             timing = true;
+        else if (strcmp(arguments[i], "--cost") == 0)
+            cost = true;
         else if (strcmp(arguments[i], "--level") == 0 && i + 1 < count)
             wanted_level = arguments[++i];
         else if (strcmp(arguments[i], "--family") == 0 && i + 1 < count)
             wanted_family = arguments[++i];
         else {
-            fprintf(stderr, "usage: kernels [--bench [--level L] [--family F]]\n");
+            fprintf(stderr, "usage: kernels [--bench [--cost] [--level L] [--family F]]\n");
             return 2;
         }
     }
     loam_cpu_levels_fill(&kernels_scalar, LOAM_CPU_SCALAR);
+    if (cost)
+        printf(
+            "level     kernel          size                                 kernel, ns     free, ns"
+            "   ratio\n");
     if (timing)
-        return bench(wanted_level, wanted_family);
-    for (level = LOAM_CPU_SCALAR + 1; level < LOAM_CPU_LEVEL_COUNT; level++)
+        return bench(wanted_level, wanted_family, cost);
+    for (kernels_level_id = LOAM_CPU_SCALAR + 1; kernels_level_id < LOAM_CPU_LEVEL_COUNT;
+         kernels_level_id++)
         for (size_t i = 0; i < LOAM_COUNT_OF(families); i++) {
             char name[64];
             family = families[i];
-            kernels_level_name = loam_cpu_levels_name(level);
+            kernels_level_name = loam_cpu_levels_name(kernels_level_id);
             snprintf(name, sizeof name, "%s %s", kernels_level_name, family->name);
             test_run(name, check_family);
         }

@@ -18,10 +18,16 @@
  * -infinity, their weights +0, which change no sum, and their values are skipped.
  */
 #include "base/half.h"
+#include "cpu/ref/ref.h"
 #include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 4, GROUP = 32, MAX_SPAN = 8 };
+enum {
+    QUERIES = 4,
+    GROUP = 32,
+    MAX_SPAN = 8,
+    MAX_Q8_0_WIDTH = 512 /* of values: their scales are on the stack */
+};
 
 struct query {
     const float *q; /* key_width numbers */
@@ -45,7 +51,7 @@ struct page {
     float scale;
     size_t begin, end;               /* seen by at least one query */
     size_t common_begin, common_end; /* seen by all */
-    const float *value_scales;       /* q8_0: [PAGE][groups] */
+    const float *value_scales;       /* q8_0: [PAGE][groups][2]: d and d * 2^23 * 1.5 */
 };
 
 INLINE int span_of(int count)
@@ -146,23 +152,40 @@ INLINE __m256 visible(__m256 x, size_t begin, size_t end, size_t p)
                             _mm256_castsi256_ps(_mm256_andnot_si256(before, within)));
 }
 
-INLINE float largest(__m256 x)
+/* The largest lane of each of four registers. */
+INLINE __m128 largest(const __m256 x[QUERIES])
 {
-    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+    __m128 four[QUERIES];
+    for (int h = 0; h < QUERIES; h++)
+        four[h] = _mm_max_ps(_mm256_castps256_ps128(x[h]), _mm256_extractf128_ps(x[h], 1));
+    __m128 a = _mm_max_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
+    __m128 b = _mm_max_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
+    return _mm_max_ps(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
 }
 
-/* Scores of the page; per query the largest in m. Which of two equal zeros is
- * the largest changes nothing: exp(+0) = exp(-0). */
-INLINE void score_page(float m[QUERIES], const struct page *page, struct query *queries,
-                       int32_t type, const int count)
+/* tree16 of four queries. */
+INLINE __m128 trees(const __m256 low[QUERIES], const __m256 high[QUERIES])
+{
+    __m128 four[QUERIES];
+    for (int h = 0; h < QUERIES; h++) {
+        __m256 eight = _mm256_add_ps(low[h], high[h]);
+        four[h] = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    }
+    __m128 a = _mm_add_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
+    __m128 b = _mm_add_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
+    return _mm_add_ps(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
+}
+
+/* Scores of the page; returns the largest of each query. Which of two equal
+ * zeros that is changes nothing: exp(+0) = exp(-0). */
+INLINE __m128 score_page(const struct page *page, struct query *queries, int32_t type,
+                         const int count)
 {
     const int span = type == LOAM_KV_Q8_0 ? 2 : span_of(count);
     const size_t step = 8 * (size_t)span;
     const __m256 scale = _mm256_set1_ps(page->scale);
     __m256 most[QUERIES];
-    for (int h = 0; h < count; h++)
+    for (int h = 0; h < QUERIES; h++)
         most[h] = minus_infinity();
     for (size_t p = page->begin & ~(step - 1); p < page->end; p += step) {
         __m256 s[QUERIES][MAX_SPAN];
@@ -181,65 +204,96 @@ INLINE void score_page(float m[QUERIES], const struct page *page, struct query *
                 _mm256_storeu_ps(queries[h].weights + at, x);
             }
     }
-    for (int h = 0; h < count; h++)
-        m[h] = largest(most[h]);
+    return largest(most);
 }
 
-/* The weights of a query, and their sum. */
-INLINE float weigh(struct query *query, float m)
+/* The weights of a query, and their sum in 16 lanes. */
+INLINE void weigh(__m256 *low_sum, __m256 *high_sum, struct query *query, float m)
 {
     __m256 low = _mm256_setzero_ps(), high = low, most = _mm256_set1_ps(m);
     size_t end = (query->page_end + 15) & ~(size_t)15;
     for (size_t p = query->page_begin & ~(size_t)15; p < end; p += 16) {
-        __m256 a = exp8(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p), most));
-        __m256 b = exp8(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p + 8), most));
+        __m256 a = exp8_negative(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p), most));
+        __m256 b = exp8_negative(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p + 8), most));
         low = _mm256_add_ps(low, a);
         high = _mm256_add_ps(high, b);
         _mm256_storeu_ps(query->weights + p, a);
         _mm256_storeu_ps(query->weights + p + 8, b);
     }
-    return tree16(low, high);
+    *low_sum = low;
+    *high_sum = high;
 }
 
-/* M and L of the queries after this page, and the factors of its O. */
-INLINE void merge(struct query *queries, const float m[QUERIES], const float l[QUERIES],
-                  const int count)
+/*
+ * M and L of the queries after this page, and the factors of its O. A first
+ * page goes the same way from M = m and L = 0, which leaves l as it is: both
+ * factors are 1.
+ */
+INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
 {
-    float exponents[2 * QUERIES] = {0}, factors[2 * QUERIES];
+    float before_m[QUERIES], before_l[QUERIES] = {0}, after[4][QUERIES];
+    _mm_storeu_ps(before_m, m);
+    for (int h = 0; h < count; h++)
+        if (queries[h].merges) {
+            before_m[h] = queries[h].m;
+            before_l[h] = queries[h].l;
+        }
+    __m128 old = _mm_setr_ps(before_m[0], before_m[1], before_m[2], before_m[3]);
+    __m128 sum = _mm_setr_ps(before_l[0], before_l[1], before_l[2], before_l[3]);
+    __m128 all = _mm_max_ps(m, old);
+    __m256 factors = exp8_negative(_mm256_set_m128(_mm_sub_ps(m, all), _mm_sub_ps(old, all)));
+    __m128 a = _mm256_castps256_ps128(factors), b = _mm256_extractf128_ps(factors, 1);
+    _mm_storeu_ps(after[0], all);
+    _mm_storeu_ps(after[1], _mm_fmadd_ps(l, b, _mm_mul_ps(sum, a)));
+    _mm_storeu_ps(after[2], a);
+    _mm_storeu_ps(after[3], b);
     for (int h = 0; h < count; h++) {
-        if (!queries[h].merges)
-            queries[h].m = m[h];
-        float all = m[h] > queries[h].m ? m[h] : queries[h].m;
-        exponents[h] = queries[h].m - all;
-        exponents[QUERIES + h] = m[h] - all;
-        queries[h].m = all;
-    }
-    _mm256_storeu_ps(factors, exp8(_mm256_loadu_ps(exponents)));
-    for (int h = 0; h < count; h++) {
-        struct query *query = &queries[h];
-        query->a = factors[h];
-        query->b = factors[QUERIES + h];
-        query->l = query->merges
-                       ? _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(l[h]), _mm_set_ss(query->b),
-                                                    _mm_set_ss(query->l * query->a)))
-                       : l[h];
+        queries[h].m = after[0][h];
+        queries[h].l = after[1][h];
+        queries[h].a = after[2][h];
+        queries[h].b = after[3][h];
     }
 }
 
 /* ---- values ------------------------------------------------------------------ */
 
-/* Values i to i + 7 of position p; fewer than 8 only at the end of a row. */
+/*
+ * Integers of q8_0 times their scale: d * q as d * (1.5 * 2^23 + q) - d * 1.5 *
+ * 2^23 in one rounding, as all but the last step is exact. An addition of
+ * integers is cheaper than a conversion.
+ */
+INLINE __m256 value_q8_0(const unsigned char *at, size_t count, __m256 d, __m256 far)
+{
+    int64_t bytes = 0;
+    memcpy(&bytes, at, count);
+    __m256i q = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes));
+    __m256i shifted = _mm256_add_epi32(q, _mm256_castps_si256(_mm256_set1_ps(0x1.8p23f)));
+    return _mm256_fmsub_ps(_mm256_castsi256_ps(shifted), d, far);
+}
+
+/* `span` registers of values of position p from i, which a multiple of 8 * span
+ * is: up to 4 of them have one scale. */
+INLINE void values_q8_0(__m256 v[MAX_SPAN], const struct page *page, size_t p, size_t i,
+                        const int span, size_t last)
+{
+    size_t groups = (page->value_width + GROUP - 1) / GROUP;
+    const unsigned char *at = page->values + p * page->value_width + i;
+    const float *scale = page->value_scales + 2 * (p * groups + i / GROUP);
+    __m256 d = _mm256_setzero_ps(), far = d;
+    for (int j = 0; j < span; j++) {
+        if (j % 4 == 0) {
+            d = _mm256_broadcast_ss(scale + j / 2);
+            far = _mm256_broadcast_ss(scale + j / 2 + 1);
+        }
+        v[j] = value_q8_0(at + 8 * j, j + 1 == span ? last : 8, d, far);
+    }
+}
+
+/* Values i to i + 7 of position p, f32 or f16; fewer than 8 only at the end of a row. */
 INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, int32_t type)
 {
     const unsigned char *base = page->values;
     size_t width = page->value_width;
-    if (type == LOAM_KV_Q8_0) {
-        size_t groups = (width + GROUP - 1) / GROUP;
-        int64_t bytes = 0;
-        memcpy(&bytes, base + p * width + i, count);
-        return _mm256_mul_ps(_mm256_broadcast_ss(page->value_scales + p * groups + i / GROUP),
-                             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes))));
-    }
     if (count == 8)
         return widen(base, p * width + i, type);
     if (type == LOAM_KV_F32)
@@ -248,6 +302,26 @@ INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, i
     uint16_t halves[8] = {0};
     memcpy(halves, base + 2 * (p * width + i), count * 2);
     return widen((const unsigned char *)halves, 0, type);
+}
+
+/* o += weight * value over positions [begin, end); `all`: every query sees them. */
+INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
+                       const struct query *queries, size_t begin, size_t end, const bool all,
+                       size_t i, const int span, size_t last, int32_t type, const int count)
+{
+    for (size_t p = begin; p < end; p++) {
+        __m256 v[MAX_SPAN];
+        if (type == LOAM_KV_Q8_0)
+            values_q8_0(v, page, p, i, span, last);
+        for (int j = 0; type != LOAM_KV_Q8_0 && j < span; j++)
+            v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
+        for (int h = 0; h < count; h++) {
+            __m256 e = _mm256_broadcast_ss(queries[h].weights + p);
+            if (all || (p >= queries[h].page_begin && p < queries[h].page_end))
+                for (int j = 0; j < span; j++)
+                    o[h][j] = _mm256_fmadd_ps(e, v[j], o[h][j]);
+        }
+    }
 }
 
 /* O of 8 * span dimensions from i after this page. `last` counts those of the
@@ -259,39 +333,41 @@ INLINE void sum_values(const struct page *page, const struct query *queries, siz
     for (int h = 0; h < count; h++)
         for (int j = 0; j < span; j++)
             o[h][j] = _mm256_setzero_ps();
-    for (size_t p = page->begin; p < page->end; p++) {
-        bool all = p >= page->common_begin && p < page->common_end;
-        __m256 v[MAX_SPAN];
-        for (int j = 0; j < span; j++)
-            v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
-        for (int h = 0; h < count; h++) {
-            __m256 e = _mm256_broadcast_ss(queries[h].weights + p);
-            if (all || (p >= queries[h].page_begin && p < queries[h].page_end))
-                for (int j = 0; j < span; j++)
-                    o[h][j] = _mm256_fmadd_ps(e, v[j], o[h][j]);
-        }
-    }
+    size_t begin = loam_min(page->common_begin, page->end);
+    size_t end = loam_max(page->common_end, begin);
+    add_values(o, page, queries, page->begin, begin, false, i, span, last, type, count);
+    add_values(o, page, queries, begin, end, true, i, span, last, type, count);
+    add_values(o, page, queries, end, page->end, false, i, span, last, type, count);
     for (int h = 0; h < count; h++)
         for (int j = 0; j < span; j++) {
             float *out = queries[h].out + i + 8 * (size_t)j;
-            __m256i mask = first_lanes(j + 1 == span ? last : 8);
-            if (queries[h].merges)
-                o[h][j] = _mm256_fmadd_ps(
-                    o[h][j], _mm256_set1_ps(queries[h].b),
-                    _mm256_mul_ps(_mm256_maskload_ps(out, mask), _mm256_set1_ps(queries[h].a)));
-            _mm256_maskstore_ps(out, mask, o[h][j]);
+            bool whole = j + 1 < span || last == 8;
+            __m256i mask = first_lanes(last);
+            if (queries[h].merges) {
+                __m256 before = whole ? _mm256_loadu_ps(out) : _mm256_maskload_ps(out, mask);
+                o[h][j] = _mm256_fmadd_ps(o[h][j], _mm256_set1_ps(queries[h].b),
+                                          _mm256_mul_ps(before, _mm256_set1_ps(queries[h].a)));
+            }
+            if (whole)
+                _mm256_storeu_ps(out, o[h][j]);
+            else
+                _mm256_maskstore_ps(out, mask, o[h][j]);
         }
 }
 
 INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
 {
     const int span = span_of(count);
-    float m[QUERIES], l[QUERIES];
+    float most[QUERIES];
+    __m256 low[QUERIES], high[QUERIES];
     size_t width = page->value_width, i = 0;
-    score_page(m, page, queries, type, count);
+    __m128 m = score_page(page, queries, type, count);
+    _mm_storeu_ps(most, m);
+    for (int h = 0; h < QUERIES; h++)
+        low[h] = high[h] = _mm256_setzero_ps();
     for (int h = 0; h < count; h++)
-        l[h] = weigh(&queries[h], m[h]);
-    merge(queries, m, l, count);
+        weigh(&low[h], &high[h], &queries[h], most[h]);
+    merge(queries, m, trees(low, high), count);
     for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span)
         sum_values(page, queries, i, span, 8, type, count);
     for (; i < width; i += 8)
@@ -319,11 +395,16 @@ INLINE void add_page_for(int count, const struct page *page, struct query *queri
 static __attribute__((noinline)) void add_page_q8_0(int count, struct page *page,
                                                     struct query *queries)
 {
-    float scales[PAGE * MAX_HEAD_WIDTH / GROUP];
+    float scales[2 * PAGE * MAX_Q8_0_WIDTH / GROUP];
     size_t groups = (page->value_width + GROUP - 1) / GROUP;
     const unsigned char *halves = page->values + page->value_width * PAGE;
-    for (size_t i = 0; i < PAGE * groups; i += 8)
-        _mm256_storeu_ps(scales + i, widen(halves, i, LOAM_KV_F16));
+    for (size_t i = 0; i < PAGE * groups; i += 8) {
+        __m256 d = widen(halves, i, LOAM_KV_F16);
+        __m256 far = _mm256_mul_ps(d, _mm256_set1_ps(0x1.8p23f));
+        __m256 even = _mm256_unpacklo_ps(d, far), odd = _mm256_unpackhi_ps(d, far);
+        _mm256_storeu_ps(scales + 2 * i, _mm256_permute2f128_ps(even, odd, 0x20));
+        _mm256_storeu_ps(scales + 2 * i + 8, _mm256_permute2f128_ps(even, odd, 0x31));
+    }
     page->value_scales = scales;
     add_page_for(count, page, queries, LOAM_KV_Q8_0);
 }
@@ -430,6 +511,9 @@ void loam_avx2_attention(const struct attention_tile *tile)
         attention(tile, LOAM_KV_F16);
         break;
     default:
-        attention(tile, LOAM_KV_Q8_0);
+        if (tile->layout->value_width > MAX_Q8_0_WIDTH)
+            loam_ref_attention(tile);
+        else
+            attention(tile, LOAM_KV_Q8_0);
     }
 }

@@ -7,10 +7,10 @@
  * weights, and outputs * rows fma. Blocks are 4 x 1, 2 x 2 and 2 x 3, which with
  * one half of x and one register of weights fill the 16 registers.
  *
- * Rows are the outer loop: three of them stay in L1 while the tile's weights
- * pass from L2. Bound for one row: reading the weights, which are asked for
- * PREFETCH bytes ahead. For many: two fma per cycle; F16 spends one more
- * operation of the same ports per 8 weights.
+ * A few rows read the weights where they lie, which are asked for PREFETCH
+ * bytes ahead. Many take them CHUNK numbers at a time, converted, so that both
+ * weights and x are in L1 (lanes wait in memory between chunks, which changes
+ * no order). Bound for one row: reading the weights. For many: two fma per cycle.
  */
 #include "base/half.h"
 #include "cpu/x86/float8.h"
@@ -21,7 +21,12 @@
 enum {
     MAX_OUTPUTS = 4,
     MAX_ROWS = 3,
-    PREFETCH = 1024 /* bytes ahead of the weights in use */
+    PREFETCH = 1024, /* bytes ahead of the weights in use */
+    FEWEST = 8,      /* rows that many_rows is for */
+    MANY = 32,
+    TOGETHER = 3, /* its outputs, and rows, of a block */
+    ROWS = 4,
+    CHUNK = 512
 };
 
 /* Sums of up to MAX_OUTPUTS outputs for up to MAX_ROWS rows: lanes 0 to 7, and
@@ -50,19 +55,37 @@ INLINE size_t size_of(uint32_t type)
     return type == LOAM_TYPE_F32 ? 4 : 2;
 }
 
+/* 8 floats in a register: gcc would load them again for each fma. */
+INLINE __m256 loaded(const float *x)
+{
+    __m256 eight = _mm256_loadu_ps(x);
+    __asm__("" : "+x"(eight));
+    return eight;
+}
+
 /* One step of all lanes: 16 numbers at each x and weights, strides apart. */
 INLINE void step(struct sums *sums, const unsigned char *weights, size_t weight_stride,
                  const float *x, size_t x_stride, const int outputs, const int rows, uint32_t type)
 {
+    if (rows == 1) { /* along the weights, as they come from memory */
+        __m256 xs[2] = {loaded(x), loaded(x + 8)};
+        for (int o = 0; o < outputs; o++)
+            for (int half = 0; half < 2; half++) {
+                size_t at = (size_t)o * weight_stride + 8 * (size_t)half * size_of(type);
+                sums->half[half][o][0] =
+                    _mm256_fmadd_ps(widen(weights + at, type), xs[half], sums->half[half][o][0]);
+            }
+        return;
+    }
     for (int half = 0; half < 2; half++) {
         size_t at = 8 * (size_t)half;
-        __m256 xs[MAX_ROWS];
-        for (int r = 0; r < rows; r++)
-            xs[r] = _mm256_loadu_ps(x + (size_t)r * x_stride + at);
-        for (int o = 0; o < outputs; o++) {
-            __m256 w = widen(weights + (size_t)o * weight_stride + at * size_of(type), type);
-            for (int r = 0; r < rows; r++)
-                sums->half[half][o][r] = _mm256_fmadd_ps(w, xs[r], sums->half[half][o][r]);
+        __m256 ws[MAX_OUTPUTS];
+        for (int o = 0; o < outputs; o++)
+            ws[o] = widen(weights + (size_t)o * weight_stride + at * size_of(type), type);
+        for (int r = 0; r < rows; r++) {
+            __m256 xs = loaded(x + (size_t)r * x_stride + at);
+            for (int o = 0; o < outputs; o++)
+                sums->half[half][o][r] = _mm256_fmadd_ps(ws[o], xs, sums->half[half][o][r]);
         }
     }
 }
@@ -81,8 +104,7 @@ INLINE void padded_step(struct sums *sums, const unsigned char *weights, size_t 
     step(sums, w[0], sizeof w[0], xs[0], 16, outputs, rows, type);
 }
 
-/* For the first rows of a tile, which find its weights in memory and not in
- * L2. A row's stream goes on in the row `outputs` further down; the machine's
+/* A row's stream goes on in the row `outputs` further down; the machine's
  * own prefetcher ends at each page of 4 KB and at each end of a row. */
 INLINE void prefetch(const unsigned char *weights, size_t stride, size_t at, const int outputs)
 {
@@ -123,29 +145,174 @@ INLINE void block(const struct linear_tile *tile, size_t output, size_t row, con
 }
 
 /* All outputs of the tile for `rows` rows. */
-INLINE void rows_of(const struct linear_tile *tile, size_t row, const int rows, uint32_t type,
-                    const bool first)
+INLINE void rows_of(const struct linear_tile *tile, size_t row, const int rows, uint32_t type)
 {
     const int outputs = rows == 1 ? 4 : 2;
     size_t output = tile->first_output, end = output + tile->output_count;
     for (; output + (size_t)outputs <= end; output += (size_t)outputs)
-        block(tile, output, row, outputs, rows, type, first);
+        block(tile, output, row, outputs, rows, type, true);
     for (; output < end; output++)
         block(tile, output, row, 1, rows, type, false);
+}
+
+/* ---- many rows ---------------------------------------------------------------- */
+
+/*
+ * MANY rows' lanes of TOGETHER outputs, where they wait from one chunk of
+ * numbers to the next. The chunk's weights as f32, side by side, are converted
+ * once for all these rows (F32 itself is read where it lies, but for an end
+ * that is filled up with +0), while a row's part of x stays in L1 for all these
+ * outputs.
+ */
+struct chunk {
+    _Alignas(64) float weights[TOGETHER][CHUNK];
+    _Alignas(64) float lanes[TOGETHER][MANY][LANES];
+    size_t count; /* numbers, CHUNK at most */
+    const unsigned char *at;
+    size_t stride; /* of the weights at `at`, in bytes */
+};
+
+/* The chunk's weights from those of `outputs` rows. */
+INLINE void open_chunk(struct chunk *chunk, const unsigned char *weights, size_t stride,
+                       size_t outputs, uint32_t type)
+{
+    size_t whole = chunk->count & ~(size_t)15, rest = chunk->count - whole;
+    for (size_t o = 0; o < outputs; o++) {
+        const unsigned char *from = weights + o * stride;
+        unsigned char last[16 * 4] = {0};
+        for (size_t i = 0; type != LOAM_TYPE_F32 && i < whole; i += 8)
+            _mm256_store_ps(chunk->weights[o] + i, widen(from + i * size_of(type), type));
+        if (rest == 0)
+            continue;
+        memcpy(last, from + whole * size_of(type), rest * size_of(type));
+        for (size_t i = 0; i < 16; i += 8)
+            _mm256_store_ps(chunk->weights[o] + whole + i, widen(last + i * size_of(type), type));
+    }
+    chunk->at = type == LOAM_TYPE_F32 ? weights : (const unsigned char *)chunk->weights;
+    chunk->stride = type == LOAM_TYPE_F32 ? stride : sizeof chunk->weights[0];
+}
+
+/* The whole steps of a chunk for `outputs` x `rows` products, eight lanes after
+ * the other eight: with one register each, 3 x 4 of them have room. */
+INLINE void chunk_block(struct chunk *chunk, size_t output, size_t row, const float *x,
+                        size_t x_stride, const int outputs, const int rows)
+{
+    const unsigned char *weights = chunk->at + output * chunk->stride;
+    const size_t stride = chunk->stride, whole = chunk->count & ~(size_t)15;
+    for (size_t half = 0; half < 16; half += 8) {
+        __m256 sums[TOGETHER][ROWS];
+        for (int o = 0; o < outputs; o++)
+            for (int r = 0; r < rows; r++)
+                sums[o][r] =
+                    _mm256_load_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + half);
+        for (size_t i = half; i < whole; i += 16) {
+            __m256 ws[TOGETHER];
+            for (int o = 0; o < outputs; o++)
+                ws[o] = widen(weights + (size_t)o * stride + 4 * i, LOAM_TYPE_F32);
+            for (int r = 0; r < rows; r++) {
+                __m256 xs = loaded(x + (size_t)r * x_stride + i);
+                for (int o = 0; o < outputs; o++)
+                    sums[o][r] = _mm256_fmadd_ps(ws[o], xs, sums[o][r]);
+            }
+        }
+        for (int o = 0; o < outputs; o++)
+            for (int r = 0; r < rows; r++)
+                _mm256_store_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + half,
+                                sums[o][r]);
+    }
+}
+
+/* The common case as a function of its own, whose pointers find registers. */
+static __attribute__((noinline)) void chunk_block_3x4(struct chunk *chunk, size_t row,
+                                                      const float *x, size_t x_stride)
+{
+    chunk_block(chunk, 0, row, x, x_stride, 3, 4);
+}
+
+/* The step after the whole ones, filled up with +0, of one row. */
+static void chunk_end(struct chunk *chunk, size_t outputs, size_t row, const float *x)
+{
+    size_t whole = chunk->count & ~(size_t)15;
+    float rest[16] = {0};
+    memcpy(rest, x + whole, (chunk->count - whole) * sizeof *x);
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t i = 0; i < 16; i += 8) {
+            float *lanes = chunk->lanes[o][row] + i;
+            _mm256_store_ps(lanes,
+                            _mm256_fmadd_ps(_mm256_load_ps(chunk->weights[o] + whole + i),
+                                            _mm256_loadu_ps(rest + i), _mm256_load_ps(lanes)));
+        }
+}
+
+/* A chunk for `rows` of the rows, from `row` of them. */
+INLINE void chunk_rows(struct chunk *chunk, size_t outputs, size_t row, const float *x,
+                       size_t x_stride, const int rows)
+{
+    if (outputs == TOGETHER && rows == ROWS)
+        chunk_block_3x4(chunk, row, x, x_stride);
+    else if (outputs == TOGETHER)
+        chunk_block(chunk, 0, row, x, x_stride, TOGETHER, rows);
+    else
+        for (size_t o = 0; o < outputs; o++)
+            chunk_block(chunk, o, row, x, x_stride, 1, rows);
+    for (int r = 0; chunk->count % 16 != 0 && r < rows; r++)
+        chunk_end(chunk, outputs, row + (size_t)r, x + (size_t)r * x_stride);
+}
+
+static void store_chunk(const struct linear_tile *tile, const struct chunk *chunk, size_t output,
+                        size_t outputs, size_t row, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < outputs; o++) {
+            const float *lanes = chunk->lanes[o][r];
+            float sum = tree16(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8));
+            size_t at = output + o;
+            tile->out[(row + r) * tile->out_stride + at] = tile->bias ? sum + tile->bias[at] : sum;
+        }
+}
+
+/* All outputs of the tile for `rows` rows, MANY at most. */
+INLINE void many_rows(const struct linear_tile *tile, size_t first, size_t rows, uint32_t type)
+{
+    struct chunk chunk;
+    size_t end = tile->first_output + tile->output_count, stride = tile->x_stride;
+    for (size_t output = tile->first_output; output < end; output += TOGETHER) {
+        size_t outputs = loam_min(TOGETHER, end - output);
+        const unsigned char *weights =
+            (const unsigned char *)tile->weights + output * tile->row_bytes;
+        memset(chunk.lanes, 0, sizeof chunk.lanes);
+        for (size_t i = 0; i < tile->width; i += CHUNK) {
+            size_t row = 0;
+            const float *x = tile->x + first * stride + i;
+            chunk.count = loam_min(CHUNK, tile->width - i);
+            open_chunk(&chunk, weights + i * size_of(type), tile->row_bytes, outputs, type);
+            for (; row + ROWS <= rows; row += ROWS)
+                chunk_rows(&chunk, outputs, row, x + row * stride, stride, ROWS);
+            if (row + 2 <= rows) {
+                chunk_rows(&chunk, outputs, row, x + row * stride, stride, 2);
+                row += 2;
+            }
+            if (row < rows)
+                chunk_rows(&chunk, outputs, row, x + row * stride, stride, 1);
+        }
+        store_chunk(tile, &chunk, output, outputs, first, rows);
+    }
 }
 
 INLINE void linear(const struct linear_tile *tile, uint32_t type)
 {
     size_t row = 0;
-    if (tile->rows >= 3) {
-        rows_of(tile, 0, 3, type, true);
-        for (row = 3; row + 3 <= tile->rows; row += 3)
-            rows_of(tile, row, 3, type, false);
+    while (tile->rows - row >= FEWEST) {
+        size_t rows = loam_min(MANY, tile->rows - row);
+        many_rows(tile, row, rows, type);
+        row += rows;
     }
+    for (; row + 3 <= tile->rows; row += 3)
+        rows_of(tile, row, 3, type);
     if (row + 2 == tile->rows)
-        rows_of(tile, row, 2, type, true);
+        rows_of(tile, row, 2, type);
     else if (row < tile->rows)
-        rows_of(tile, row, 1, type, true);
+        rows_of(tile, row, 1, type);
 }
 
 void loam_avx2_linear_f32(const struct linear_tile *tile)

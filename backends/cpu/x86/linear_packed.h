@@ -79,6 +79,9 @@ INLINE __m256i madd_ones(__m256i pairs)
  * pairs of 16 bits. total_... gives 32-bit lanes.
  */
 #ifdef __AVXVNNI__
+/* Words of four numbers below 32, and below 64, whose products may be added up. */
+enum { FIFTHS = 4, SIXTHS = 4 };
+
 INLINE __m256i multiply(__m256i sum, __m256i weights, __m256i x)
 {
     return _mm256_dpbusd_avx_epi32(sum, weights, x);
@@ -95,6 +98,8 @@ INLINE __m256i add_scaled(__m256i scaled, __m256i sum, __m256i scale)
     return _mm256_add_epi32(scaled, _mm256_mullo_epi32(sum, scale));
 }
 #else
+enum { FIFTHS = 2, SIXTHS = 2 };
+
 INLINE __m256i multiply(__m256i sum, __m256i weights, __m256i x)
 {
     return _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, x));
@@ -275,11 +280,11 @@ INLINE void unit_q5_k(__m256 acc[2][ROWS], const void *weights, const struct row
             sum[r] = _mm256_setzero_si256();
         for (size_t b = 0; b < 8; b++) {
             __m256i scale = k_scale(unit->scales[b], half), fifths = load(unit->high[b][8 * half]);
-            for (size_t v = 0; v < 4; v += 2) { /* four times 31 * 127 * 2 fits in 16 bits */
+            for (size_t v = 0; v < 4; v += FIFTHS) {
                 __m256i dot[ROWS];
                 for (int r = 0; r < rows; r++)
                     dot[r] = _mm256_setzero_si256();
-                for (size_t i = v; i < v + 2; i++)
+                for (size_t i = v; i < v + FIFTHS; i++)
                     multiply_fifths(dot, unit->q[b], fifths, i, half, x->q + 32 * b, x->width,
                                     rows);
                 for (int r = 0; r < rows; r++)
@@ -337,7 +342,6 @@ INLINE __m256i q6_k_scale(__m256i scales, int i)
 INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct rows *x, size_t blocks,
                       int rows)
 {
-    enum { TOGETHER = 2 }; /* words whose pairs fit in 16 bits */
     const struct unit_q6_k *unit = weights;
     (void)blocks; /* one */
     for (size_t half = 0; half < 2; half++) {
@@ -347,11 +351,11 @@ INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct row
         for (size_t p = 0; p < 8; p++) {
             __m256i scales = q6_k_scales(unit, p, half);
             __m256i scale0 = q6_k_scale(scales, 0), scale1 = q6_k_scale(scales, 1);
-            for (size_t v = 0; v < 4; v += TOGETHER) {
+            for (size_t v = 0; v < 4; v += SIXTHS) {
                 __m256i first[ROWS], second[ROWS];
                 for (int r = 0; r < rows; r++)
                     first[r] = second[r] = _mm256_setzero_si256();
-                for (size_t i = v; i < v + TOGETHER; i++)
+                for (size_t i = v; i < v + SIXTHS; i++)
                     multiply_sixths(first, second, unit, p, i, half, x, rows);
                 for (int r = 0; r < rows; r++) {
                     sum[r] = add_scaled(sum[r], first[r], scale0);

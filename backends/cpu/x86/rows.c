@@ -124,7 +124,7 @@ void loam_avx2_rope(const struct rope_tile *tile)
 /* (a / (1 + exp(-a))) * b */
 INLINE __m256 gate(__m256 a, __m256 b)
 {
-    __m256 below = _mm256_add_ps(_mm256_set1_ps(1), exp8(_mm256_xor_ps(a, _mm256_set1_ps(-0.0f))));
+    __m256 below = one_plus_exp8(_mm256_xor_ps(a, _mm256_set1_ps(-0.0f)));
     return _mm256_mul_ps(_mm256_div_ps(a, below), b);
 }
 
