@@ -198,9 +198,12 @@ INLINE void weigh(const struct chunk *chunk, struct query *query, __m256 most)
 INLINE __m256 value(const unsigned char *values, size_t at, size_t count, int32_t type)
 {
     if (type == LOAM_KV_Q8_0) {
-        int64_t bytes = 0;
-        memcpy(&bytes, values + at, count);
-        return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes)));
+        int64_t few = 0;
+        if (count < 8)
+            memcpy(&few, values + at, count);
+        return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(
+            count == 8 ? _mm_loadl_epi64((const __m128i *)(const void *)(values + at))
+                       : _mm_cvtsi64_si128(few)));
     }
     if (count == 8)
         return widen(values, at, type);
@@ -214,24 +217,21 @@ INLINE __m256 value(const unsigned char *values, size_t at, size_t count, int32_
 
 /* q8_0: weights times the scales of one group, so that values need none. */
 INLINE void scale_weights(float scaled[QUERIES][PAGE], const struct query *queries,
-                          const uint16_t *scales, size_t groups, size_t group, size_t first,
-                          const int count)
+                          const uint16_t *scales, size_t groups, size_t first, const int count)
 {
     float d[PAGE];
-    if (groups == 2) /* heads of 64: two scales per position side by side */
-        for (size_t p = 0; p < PAGE; p += 8) {
-            __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(scales + 2 * p));
-            __m256i low = group ? _mm256_srli_epi32(both, 16)
-                                : _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
-            __m128i halves =
-                _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
-            _mm256_storeu_ps(d + p, _mm256_cvtph_ps(halves));
-        }
-    else
-        for (size_t p = 0; p < PAGE; p++)
-            d[p] = _cvtsh_ss(scales[p * groups + group]);
+    size_t p = 0;
+    for (; groups == 2 && p + 8 < PAGE; p += 8) { /* heads of 64: two scales side by side */
+        __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(scales + 2 * p));
+        __m256i low = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
+        __m128i halves =
+            _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+        _mm256_storeu_ps(d + p, _mm256_cvtph_ps(halves));
+    }
+    for (; p < PAGE; p++)
+        d[p] = _cvtsh_ss(scales[p * groups]);
     for (int h = 0; h < count; h++)
-        for (size_t p = 0; p < PAGE; p += 8)
+        for (p = 0; p < PAGE; p += 8)
             _mm256_storeu_ps(scaled[h] + p,
                              _mm256_mul_ps(_mm256_loadu_ps(d + p),
                                            _mm256_loadu_ps(queries[h].weights + first + p)));
@@ -260,8 +260,9 @@ INLINE void sum_values(const struct chunk *chunk, const struct query *queries, s
         float scaled[QUERIES][PAGE];
         const float *weights[QUERIES];
         if (type == LOAM_KV_Q8_0)
-            scale_weights(scaled, queries, (const uint16_t *)(const void *)(values + width * PAGE),
-                          groups, i / GROUP, page * PAGE, count);
+            scale_weights(scaled, queries,
+                          (const uint16_t *)(const void *)(values + width * PAGE) + i / GROUP,
+                          groups, page * PAGE, count);
         for (int h = 0; h < count; h++)
             weights[h] = type == LOAM_KV_Q8_0 ? scaled[h] : queries[h].weights + page * PAGE;
         for (size_t p = begin; p < end; p++) {
@@ -360,12 +361,28 @@ INLINE void attention(const struct attention_tile *tile, int32_t type)
     }
 }
 
+/* Each in a function of its own: together they would share registers badly. */
+static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_F32);
+}
+
+static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_F16);
+}
+
+static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_Q8_0);
+}
+
 void free_attention(const struct attention_tile *tile)
 {
     if (tile->layout->type == LOAM_KV_F32)
-        attention(tile, LOAM_KV_F32);
+        attention_f32(tile);
     else if (tile->layout->type == LOAM_KV_F16)
-        attention(tile, LOAM_KV_F16);
+        attention_f16(tile);
     else
-        attention(tile, LOAM_KV_Q8_0);
+        attention_q8_0(tile);
 }

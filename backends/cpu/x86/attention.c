@@ -264,9 +264,11 @@ INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
  */
 INLINE __m256 value_q8_0(const unsigned char *at, size_t count, __m256 d, __m256 far)
 {
-    int64_t bytes = 0;
-    memcpy(&bytes, at, count);
-    __m256i q = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytes));
+    int64_t few = 0;
+    if (count < 8)
+        memcpy(&few, at, count);
+    __m256i q = _mm256_cvtepi8_epi32(count == 8 ? _mm_loadl_epi64((const __m128i *)(const void *)at)
+                                                : _mm_cvtsi64_si128(few));
     __m256i shifted = _mm256_add_epi32(q, _mm256_castps_si256(_mm256_set1_ps(0x1.8p23f)));
     return _mm256_fmsub_ps(_mm256_castsi256_ps(shifted), d, far);
 }
