@@ -503,19 +503,30 @@ INLINE void attention(const struct attention_tile *tile, int32_t type)
     }
 }
 
+/* Each in a function of its own: together they would share registers badly. */
+static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_F32);
+}
+
+static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_F16);
+}
+
+static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_Q8_0);
+}
+
 void loam_avx2_attention(const struct attention_tile *tile)
 {
-    switch (tile->layout->type) {
-    case LOAM_KV_F32:
-        attention(tile, LOAM_KV_F32);
-        break;
-    case LOAM_KV_F16:
-        attention(tile, LOAM_KV_F16);
-        break;
-    default:
-        if (tile->layout->value_width > MAX_Q8_0_WIDTH)
-            loam_ref_attention(tile);
-        else
-            attention(tile, LOAM_KV_Q8_0);
-    }
+    if (tile->layout->type == LOAM_KV_F32)
+        attention_f32(tile);
+    else if (tile->layout->type == LOAM_KV_F16)
+        attention_f16(tile);
+    else if (tile->layout->value_width <= MAX_Q8_0_WIDTH)
+        attention_q8_0(tile);
+    else
+        loam_ref_attention(tile);
 }
