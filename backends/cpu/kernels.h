@@ -90,9 +90,8 @@ struct rope_tile {
  * Keys and values of one layer in one page, KV head h at its own offset:
  *   keys    position-minor: [key_width][PAGE]
  *   values  position-major: [PAGE][value_width]
- * f32 and f16 as such. q8_0: int8 in that order, then f16 scales:
- *   keys    [ceil(key_width / 32)][PAGE]
- *   values  [PAGE][ceil(value_width / 32)]
+ * f32 and f16 as such. q8_0: int8 in that order, then f16 scales, for both
+ * [ceil(width / 32)][PAGE].
  */
 struct kv_layout {
     int32_t type; /* LOAM_KV_F32, F16, Q8_0 */

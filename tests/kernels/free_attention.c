@@ -217,31 +217,21 @@ INLINE __m256 value(const unsigned char *values, size_t at, size_t count, int32_
 
 /* q8_0: weights times the scales of one group, so that values need none. */
 INLINE void scale_weights(float scaled[QUERIES][PAGE], const struct query *queries,
-                          const uint16_t *scales, size_t groups, size_t first, const int count)
+                          const unsigned char *scales, size_t first, const int count)
 {
-    float d[PAGE];
-    size_t p = 0;
-    for (; groups == 2 && p + 8 < PAGE; p += 8) { /* heads of 64: two scales side by side */
-        __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(scales + 2 * p));
-        __m256i low = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
-        __m128i halves =
-            _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
-        _mm256_storeu_ps(d + p, _mm256_cvtph_ps(halves));
-    }
-    for (; p < PAGE; p++)
-        d[p] = _cvtsh_ss(scales[p * groups]);
-    for (int h = 0; h < count; h++)
-        for (p = 0; p < PAGE; p += 8)
+    for (size_t p = 0; p < PAGE; p += 8) {
+        __m256 d = widen(scales, p, LOAM_KV_F16);
+        for (int h = 0; h < count; h++)
             _mm256_storeu_ps(scaled[h] + p,
-                             _mm256_mul_ps(_mm256_loadu_ps(d + p),
-                                           _mm256_loadu_ps(queries[h].weights + first + p)));
+                             _mm256_mul_ps(d, _mm256_loadu_ps(queries[h].weights + first + p)));
+    }
 }
 
 INLINE void sum_values(const struct chunk *chunk, const struct query *queries, size_t i,
                        const int span, size_t last, int32_t type, const int count)
 {
     const struct kv_layout *layout = chunk->tile->layout;
-    size_t width = layout->value_width, groups = (width + GROUP - 1) / GROUP;
+    size_t width = layout->value_width;
     __m256 o[QUERIES][MAX_SPAN];
     __m256i mask = first_lanes(last);
     for (int h = 0; h < count; h++)
@@ -260,9 +250,8 @@ INLINE void sum_values(const struct chunk *chunk, const struct query *queries, s
         float scaled[QUERIES][PAGE];
         const float *weights[QUERIES];
         if (type == LOAM_KV_Q8_0)
-            scale_weights(scaled, queries,
-                          (const uint16_t *)(const void *)(values + width * PAGE) + i / GROUP,
-                          groups, page * PAGE, count);
+            scale_weights(scaled, queries, values + (width + 2 * (i / GROUP)) * PAGE, page * PAGE,
+                          count);
         for (int h = 0; h < count; h++)
             weights[h] = type == LOAM_KV_Q8_0 ? scaled[h] : queries[h].weights + page * PAGE;
         for (size_t p = begin; p < end; p++) {

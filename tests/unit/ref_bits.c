@@ -318,8 +318,8 @@ static float k[POSITIONS * KV_HEADS * KEY], v[POSITIONS * KV_HEADS * VALUE];
 static float query[POSITIONS * HEADS * KEY], found[POSITIONS * HEADS * VALUE];
 static _Alignas(64) unsigned char pages[4][65536];
 
-/* One head of one position as it is kept: numbers, and in q8_0 integers with
- * scales; number i is then scale[i / 32] * integer[i]. */
+/* One head of one position as it is kept: numbers, or in q8_0 integers with
+ * scales: number i is scale[i / 32] * integer[i]. */
 struct kept {
     float number[KEY], scale[2];
     int8_t integer[KEY];
@@ -336,9 +336,8 @@ static struct kept keep(int32_t type, const float *x, size_t width)
             memset(kept.integer + g, 0, count);
     }
     for (size_t i = 0; i < width; i++)
-        kept.number[i] = type == LOAM_KV_F32   ? x[i]
-                         : type == LOAM_KV_F16 ? loam_half_to_float(loam_half_from_float(x[i]))
-                                               : kept.scale[i / 32] * (float)kept.integer[i];
+        kept.number[i] =
+            type == LOAM_KV_F16 ? loam_half_to_float(loam_half_from_float(x[i])) : x[i];
     return kept;
 }
 
@@ -381,8 +380,11 @@ static struct partial chunk(int32_t type, const float *q, size_t kv_head, float 
         struct kept value = keep(type, v + (p * KV_HEADS + kv_head) * VALUE, VALUE);
         float e = loam_expf(s[p % 64] - part.m);
         lane[p % 16] = lane[p % 16] + e;
-        for (size_t i = 0; i < VALUE; i++)
-            part.o[i] = fmaf(e, value.number[i], part.o[i]);
+        for (size_t i = 0; i < VALUE; i++) {
+            float weight = e * value.scale[i / 32];
+            part.o[i] = type == LOAM_KV_Q8_0 ? fmaf(weight, value.integer[i], part.o[i])
+                                             : fmaf(e, value.number[i], part.o[i]);
+        }
     }
     part.l = tree(lane);
     return part;
@@ -453,7 +455,7 @@ static void check_storage(const struct kv_layout *layout)
                        : number_at(layout->type, values, p * VALUE + i) == value.number[i]);
         for (size_t g = 0; q8_0 && g < 2; g++) {
             CHECK(number_at(LOAM_KV_F16, keys + KEY * 64, g * 64 + p) == key.scale[g]);
-            CHECK(number_at(LOAM_KV_F16, values + VALUE * 64, p * 2 + g) == value.scale[g]);
+            CHECK(number_at(LOAM_KV_F16, values + VALUE * 64, g * 64 + p) == value.scale[g]);
         }
     }
 }

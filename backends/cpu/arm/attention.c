@@ -38,6 +38,7 @@ struct page {
     size_t begin, end;            /* visible positions */
     bool first;                   /* nothing before it */
     float weights[QUERIES][PAGE]; /* scores, then exp(score - m) */
+    float scaled[QUERIES][PAGE];  /* q8_0: weights times the values' scales of one group */
     float a[QUERIES], b[QUERIES]; /* factors of the merge */
 };
 
@@ -178,16 +179,18 @@ INLINE void weigh(struct page *page, struct queries *queries, size_t h, float m)
 
 /* ---- values ------------------------------------------------------------------ */
 
-/* The scale of the group of dimension i at position p. */
-INLINE float value_scale(const struct page *page, size_t width, size_t p, size_t i)
+/* q8_0: weights times the scales of group g, so that values are integers. */
+INLINE void scale_weights(struct page *page, size_t width, size_t g, const size_t count)
 {
-    uint16_t half;
-    size_t groups = (width + GROUP - 1) / GROUP;
-    memcpy(&half, page->values + width * PAGE + 2 * (p * groups + i / GROUP), 2);
-    return vgetq_lane_f32(widen_halves(vdup_n_u16(half)), 0);
+    const unsigned char *scales = page->values + (width + 2 * g) * PAGE;
+    for (size_t p = page->begin & ~(size_t)3; p < page->end; p += 4) {
+        float32x4_t d = widen(scales, p, LOAM_KV_F16);
+        for (size_t h = 0; h < count; h++)
+            vst1q_f32(page->scaled[h] + p, vmulq_f32(vld1q_f32(page->weights[h] + p), d));
+    }
 }
 
-/* 16 values from dimension i, a multiple of 16, of position p. */
+/* 16 values from dimension i, a multiple of 16, of position p; of q8_0 the integers. */
 INLINE void values16(float32x4_t out[4], const struct page *page, size_t width, size_t p, size_t i,
                      int32_t type)
 {
@@ -196,13 +199,12 @@ INLINE void values16(float32x4_t out[4], const struct page *page, size_t width, 
             out[j] = widen(page->values, p * width + i + 4 * j, type);
         return;
     }
-    float scale = value_scale(page, width, p, i);
     int8x16_t bytes = vld1q_s8((const int8_t *)page->values + p * width + i);
     int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_high_s8(bytes);
-    out[0] = vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), scale);
-    out[1] = vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(low)), scale);
-    out[2] = vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), scale);
-    out[3] = vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(high)), scale);
+    out[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
+    out[1] = vcvtq_f32_s32(vmovl_high_s16(low));
+    out[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
+    out[3] = vcvtq_f32_s32(vmovl_high_s16(high));
 }
 
 /* `count` (1 to 4) values from dimension i, at the end of a row; then +0. */
@@ -215,8 +217,7 @@ INLINE float32x4_t last_values(const struct page *page, size_t width, size_t p, 
     if (type != LOAM_KV_Q8_0)
         return widen(four, 0, type);
     int16x8_t wide = vmovl_s8(vld1_s8((const int8_t *)four));
-    return vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))),
-                       value_scale(page, width, p, i));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
 }
 
 /* Sums of `blocks` (4, or 1 with `last` dimensions) times 4 dimensions from i,
@@ -234,9 +235,11 @@ INLINE void sum_values(const struct page *page, const struct queries *queries, s
             values16(v, page, width, p, i, type);
         else
             v[0] = last_values(page, width, p, i, last, type);
-        for (size_t h = 0; h < count; h++)
+        for (size_t h = 0; h < count; h++) {
+            float weight = type == LOAM_KV_Q8_0 ? page->scaled[h][p] : page->weights[h][p];
             for (size_t j = 0; j < blocks; j++)
-                o[h][j] = vfmaq_n_f32(o[h][j], v[j], page->weights[h][p]);
+                o[h][j] = vfmaq_n_f32(o[h][j], v[j], weight);
+        }
     }
     for (size_t h = 0; h < count; h++)
         for (size_t j = 0; j < blocks; j++) {
@@ -257,10 +260,16 @@ INLINE void add_page(struct page *page, struct queries *queries, const struct at
     score_page(m, page, queries, tile, type, count);
     for (size_t h = 0; h < count; h++)
         weigh(page, queries, h, m[h]);
-    for (; i + 16 <= width; i += 16)
+    for (; i + 16 <= width; i += 16) {
+        if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
+            scale_weights(page, width, i / GROUP, count);
         sum_values(page, queries, width, i, 4, 4, type, count);
-    for (; i < width; i += 4)
+    }
+    for (; i < width; i += 4) {
+        if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
+            scale_weights(page, width, i / GROUP, count);
         sum_values(page, queries, width, i, 1, loam_min(4, width - i), type, count);
+    }
 }
 
 /* ---- rows -------------------------------------------------------------------- */

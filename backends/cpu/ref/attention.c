@@ -7,7 +7,8 @@
  *   m    = the largest visible s, taken ascending by a > b ? a : b
  *   e[p] = exp(s[p] - m)
  *   l    = sum of e in 16 lanes (lane = position mod 16), then the tree
- *   o    = fma(e[p], v[p], o) over visible positions ascending, from +0
+ *   o    = fma(e[p], v[p], o) over visible positions ascending, from +0;
+ *          q8_0: fma(e[p] * d_v, (float)integer, o)
  * Pages merge in order, the first is copied:
  *   M' = m > M ? m : M;  a = exp(M - M');  b = exp(m - M');
  *   L = fma(l, b, L * a);  O = fma(o, b, O * a)
@@ -76,17 +77,15 @@ static float score(int32_t type, const struct query *query, const unsigned char 
 static void add_value(int32_t type, const unsigned char *values, size_t width, size_t p, float e,
                       float *o)
 {
-    size_t groups = (width + GROUP - 1) / GROUP;
     for (size_t i = 0; i < width; i++) {
-        float v;
+        size_t at = p * width + i;
         if (type == LOAM_KV_F32)
-            v = float_at(values, p * width + i);
+            o[i] = fmaf(e, float_at(values, at), o[i]);
         else if (type == LOAM_KV_F16)
-            v = half_at(values, p * width + i);
+            o[i] = fmaf(e, half_at(values, at), o[i]);
         else
-            v = half_at(values + width * PAGE, p * groups + i / GROUP) *
-                (float)((const int8_t *)values)[p * width + i];
-        o[i] = fmaf(e, v, o[i]);
+            o[i] = fmaf(e * half_at(values + width * PAGE, i / GROUP * PAGE + p),
+                        (float)((const int8_t *)values)[at], o[i]);
     }
 }
 

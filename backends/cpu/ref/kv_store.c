@@ -10,17 +10,12 @@
 
 enum { GROUP = 32 };
 
-static size_t groups_of(uint32_t width)
-{
-    return (width + GROUP - 1) / GROUP;
-}
-
 static size_t bytes_of(int32_t type, size_t width)
 {
     size_t numbers = width * PAGE;
     size_t bytes = type == LOAM_KV_F32   ? numbers * 4
                    : type == LOAM_KV_F16 ? numbers * 2
-                                         : numbers + groups_of((uint32_t)width) * PAGE * 2;
+                                         : numbers + (width + GROUP - 1) / GROUP * PAGE * 2;
     return loam_align(bytes, 64);
 }
 
@@ -39,12 +34,11 @@ static bool finite(float x)
     return (loam_float_bits(x) & 0x7F800000u) != 0x7F800000u;
 }
 
-/* One position of one head: element i goes to i * stride + offset, the scale
- * of group g to scales + (g * scale_stride + scale_offset). */
+/* Position p of one head: element i goes to i * stride + offset, the scale of
+ * group g to scales + 2 * (g * PAGE + p). */
 struct place {
     unsigned char *base;
-    size_t stride, offset;
-    size_t scales, scale_stride, scale_offset;
+    size_t stride, offset, scales, p;
 };
 
 static bool store_q8_0(const struct place *place, const float *x, size_t width)
@@ -60,8 +54,7 @@ static bool store_q8_0(const struct place *place, const float *x, size_t width)
             int8_t kept = half ? q[i] : 0;
             place->base[(g * GROUP + i) * place->stride + place->offset] = (unsigned char)kept;
         }
-        memcpy(place->base + place->scales + 2 * (g * place->scale_stride + place->scale_offset),
-               &half, 2);
+        memcpy(place->base + place->scales + 2 * (g * PAGE + place->p), &half, 2);
     }
     return good;
 }
@@ -96,14 +89,12 @@ static bool store_row(const struct store_tile *tile, size_t row, size_t position
                             .stride = PAGE,
                             .offset = p,
                             .scales = key_width * PAGE,
-                            .scale_stride = PAGE,
-                            .scale_offset = p};
+                            .p = p};
         struct place value = {.base = page + layout->value_offset + head * layout->value_bytes,
                               .stride = 1,
                               .offset = p * value_width,
                               .scales = value_width * PAGE,
-                              .scale_stride = 1,
-                              .scale_offset = p * groups_of(layout->value_width)};
+                              .p = p};
         const float *k = tile->k + (row * layout->kv_heads + head) * key_width;
         const float *v = tile->v + (row * layout->kv_heads + head) * value_width;
         good = store_head(layout->type, &key, k, key_width) && good;

@@ -22,12 +22,7 @@
 #include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 
-enum {
-    QUERIES = 4,
-    GROUP = 32,
-    MAX_SPAN = 8,
-    MAX_Q8_0_WIDTH = 512 /* of values: their scales are on the stack */
-};
+enum { QUERIES = 4, GROUP = 32, MAX_SPAN = 8 };
 
 struct query {
     const float *q; /* key_width numbers */
@@ -38,6 +33,7 @@ struct query {
     size_t page_begin, page_end; /* positions in the page that it sees */
     bool merges;                 /* it saw pages before */
     float weights[PAGE];         /* scores, then exp(score - m) */
+    float scaled[PAGE];          /* q8_0: weights times the values' scales of one group */
     float a, b;                  /* factors of the merge */
     /* q8_0 keys: two dimensions in a word, and the scales of groups */
     int32_t pairs[MAX_HEAD_WIDTH / 2];
@@ -51,7 +47,6 @@ struct page {
     float scale;
     size_t begin, end;               /* seen by at least one query */
     size_t common_begin, common_end; /* seen by all */
-    const float *value_scales;       /* q8_0: [PAGE][groups][2]: d and d * 2^23 * 1.5 */
 };
 
 INLINE int span_of(int count)
@@ -257,52 +252,38 @@ INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
 
 /* ---- values ------------------------------------------------------------------ */
 
-/*
- * Integers of q8_0 times their scale: d * q as d * (1.5 * 2^23 + q) - d * 1.5 *
- * 2^23 in one rounding, as all but the last step is exact. An addition of
- * integers is cheaper than a conversion.
- */
-INLINE __m256 value_q8_0(const unsigned char *at, size_t count, __m256 d, __m256 far)
+/* q8_0: weights times the scales of group g, so that values are integers. */
+INLINE void scale_weights(const struct page *page, struct query *queries, size_t g, const int count)
 {
-    int64_t few = 0;
-    if (count < 8)
-        memcpy(&few, at, count);
-    __m256i q = _mm256_cvtepi8_epi32(count == 8 ? _mm_loadl_epi64((const __m128i *)(const void *)at)
-                                                : _mm_cvtsi64_si128(few));
-    __m256i shifted = _mm256_add_epi32(q, _mm256_castps_si256(_mm256_set1_ps(0x1.8p23f)));
-    return _mm256_fmsub_ps(_mm256_castsi256_ps(shifted), d, far);
-}
-
-/* `span` registers of values of position p from i, which a multiple of 8 * span
- * is: up to 4 of them have one scale. */
-INLINE void values_q8_0(__m256 v[MAX_SPAN], const struct page *page, size_t p, size_t i,
-                        const int span, size_t last)
-{
-    size_t groups = (page->value_width + GROUP - 1) / GROUP;
-    const unsigned char *at = page->values + p * page->value_width + i;
-    const float *scale = page->value_scales + 2 * (p * groups + i / GROUP);
-    __m256 d = _mm256_setzero_ps(), far = d;
-    for (int j = 0; j < span; j++) {
-        if (j % 4 == 0) {
-            d = _mm256_broadcast_ss(scale + j / 2);
-            far = _mm256_broadcast_ss(scale + j / 2 + 1);
-        }
-        v[j] = value_q8_0(at + 8 * j, j + 1 == span ? last : 8, d, far);
+    const unsigned char *scales = page->values + (page->value_width + 2 * g) * PAGE;
+    for (size_t p = page->begin & ~(size_t)7; p < page->end; p += 8) {
+        __m256 d = widen(scales, p, LOAM_KV_F16);
+        for (int h = 0; h < count; h++)
+            _mm256_storeu_ps(queries[h].scaled + p,
+                             _mm256_mul_ps(_mm256_loadu_ps(queries[h].weights + p), d));
     }
 }
 
-/* Values i to i + 7 of position p, f32 or f16; fewer than 8 only at the end of a row. */
+/* Values i to i + 7 of position p, of q8_0 the integers; fewer than 8 only at
+ * the end of a row. */
 INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, int32_t type)
 {
     const unsigned char *base = page->values;
-    size_t width = page->value_width;
+    size_t at = p * page->value_width + i;
+    if (type == LOAM_KV_Q8_0) {
+        int64_t few = 0;
+        if (count < 8)
+            memcpy(&few, base + at, count);
+        return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(
+            count == 8 ? _mm_loadl_epi64((const __m128i *)(const void *)(base + at))
+                       : _mm_cvtsi64_si128(few)));
+    }
     if (count == 8)
-        return widen(base, p * width + i, type);
+        return widen(base, at, type);
     if (type == LOAM_KV_F32)
-        return _mm256_maskload_ps((const float *)(const void *)(base + 4 * (p * width + i)),
-                                  first_lanes(count));
+        return _mm256_maskload_ps((const float *)(const void *)(base + 4 * at), first_lanes(count));
     uint16_t halves[8] = {0};
-    memcpy(halves, base + 2 * (p * width + i), count * 2);
+    memcpy(halves, base + 2 * at, count * 2);
     return widen((const unsigned char *)halves, 0, type);
 }
 
@@ -313,12 +294,11 @@ INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
 {
     for (size_t p = begin; p < end; p++) {
         __m256 v[MAX_SPAN];
-        if (type == LOAM_KV_Q8_0)
-            values_q8_0(v, page, p, i, span, last);
-        for (int j = 0; type != LOAM_KV_Q8_0 && j < span; j++)
+        for (int j = 0; j < span; j++)
             v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
         for (int h = 0; h < count; h++) {
-            __m256 e = _mm256_broadcast_ss(queries[h].weights + p);
+            const float *weights = type == LOAM_KV_Q8_0 ? queries[h].scaled : queries[h].weights;
+            __m256 e = _mm256_broadcast_ss(weights + p);
             if (all || (p >= queries[h].page_begin && p < queries[h].page_end))
                 for (int j = 0; j < span; j++)
                     o[h][j] = _mm256_fmadd_ps(e, v[j], o[h][j]);
@@ -359,7 +339,8 @@ INLINE void sum_values(const struct page *page, const struct query *queries, siz
 
 INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
 {
-    const int span = span_of(count);
+    /* q8_0: the dimensions of a register block share a group */
+    const int span = type == LOAM_KV_Q8_0 && count == 1 ? 4 : span_of(count);
     float most[QUERIES];
     __m256 low[QUERIES], high[QUERIES];
     size_t width = page->value_width, i = 0;
@@ -370,10 +351,16 @@ INLINE void add_page(const struct page *page, struct query *queries, int32_t typ
     for (int h = 0; h < count; h++)
         weigh(&low[h], &high[h], &queries[h], most[h]);
     merge(queries, m, trees(low, high), count);
-    for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span)
+    for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span) {
+        if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
+            scale_weights(page, queries, i / GROUP, count);
         sum_values(page, queries, i, span, 8, type, count);
-    for (; i < width; i += 8)
+    }
+    for (; i < width; i += 8) {
+        if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
+            scale_weights(page, queries, i / GROUP, count);
         sum_values(page, queries, i, 1, loam_min(8, width - i), type, count);
+    }
 }
 
 INLINE void add_page_for(int count, const struct page *page, struct query *queries, int32_t type)
@@ -391,24 +378,6 @@ INLINE void add_page_for(int count, const struct page *page, struct query *queri
     default:
         add_page(page, queries, type, 1);
     }
-}
-
-/* A function of its own: its table is not on the stack of the others. */
-static __attribute__((noinline)) void add_page_q8_0(int count, struct page *page,
-                                                    struct query *queries)
-{
-    float scales[2 * PAGE * MAX_Q8_0_WIDTH / GROUP];
-    size_t groups = (page->value_width + GROUP - 1) / GROUP;
-    const unsigned char *halves = page->values + page->value_width * PAGE;
-    for (size_t i = 0; i < PAGE * groups; i += 8) {
-        __m256 d = widen(halves, i, LOAM_KV_F16);
-        __m256 far = _mm256_mul_ps(d, _mm256_set1_ps(0x1.8p23f));
-        __m256 even = _mm256_unpacklo_ps(d, far), odd = _mm256_unpackhi_ps(d, far);
-        _mm256_storeu_ps(scales + 2 * i, _mm256_permute2f128_ps(even, odd, 0x20));
-        _mm256_storeu_ps(scales + 2 * i + 8, _mm256_permute2f128_ps(even, odd, 0x31));
-    }
-    page->value_scales = scales;
-    add_page_for(count, page, queries, LOAM_KV_Q8_0);
 }
 
 /* ---- rows -------------------------------------------------------------------- */
@@ -470,10 +439,7 @@ INLINE void attend_page(const struct attention_tile *tile, struct query *queries
             begin = seeing++ ? begin : h;
     if (seeing == 0)
         return;
-    if (type == LOAM_KV_Q8_0)
-        add_page_q8_0(seeing, &page, queries + begin);
-    else
-        add_page_for(seeing, &page, queries + begin, type);
+    add_page_for(seeing, &page, queries + begin, type);
 }
 
 INLINE void attention(const struct attention_tile *tile, int32_t type)
@@ -525,8 +491,6 @@ void loam_avx2_attention(const struct attention_tile *tile)
         attention_f32(tile);
     else if (tile->layout->type == LOAM_KV_F16)
         attention_f16(tile);
-    else if (tile->layout->value_width <= MAX_Q8_0_WIDTH)
-        attention_q8_0(tile);
     else
-        loam_ref_attention(tile);
+        attention_q8_0(tile);
 }
