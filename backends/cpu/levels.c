@@ -31,7 +31,8 @@ static const struct level levels[LOAM_CPU_LEVEL_COUNT] = {
     [LOAM_CPU_AVX2] = {"avx2", CPU_AVX2, LOAM_CPU_SCALAR, X86(loam_kernels_avx2)},
     [LOAM_CPU_AVX_VNNI] = {"avx-vnni", CPU_AVX2 | CPU_AVX_VNNI, LOAM_CPU_AVX2,
                            X86(loam_kernels_avx_vnni)},
-    [LOAM_CPU_AVX512] = {"avx512", 0, LOAM_CPU_AVX_VNNI, NULL},
+    /* CPUs before 2021 have it without AVX-VNNI. */
+    [LOAM_CPU_AVX512] = {"avx512", CPU_AVX2 | CPU_AVX512, LOAM_CPU_AVX2, X86(loam_kernels_avx512)},
     [LOAM_CPU_AMX] = {"amx", 0, LOAM_CPU_AVX512, NULL},
     [LOAM_CPU_NEON] = {"neon", CPU_NEON, LOAM_CPU_SCALAR, ARM(loam_kernels_neon)},
     [LOAM_CPU_NEON_DOTPROD] = {"neon-dotprod", CPU_NEON | CPU_DOTPROD, LOAM_CPU_NEON,

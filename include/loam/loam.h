@@ -294,7 +294,7 @@ enum {
     LOAM_CPU_SCALAR = 1, /* plain C: the definition of every result */
     LOAM_CPU_AVX2 = 2,   /* x86-64 with AVX2, FMA and F16C */
     LOAM_CPU_AVX_VNNI = 3,     /* and the byte products of AVX-VNNI */
-    LOAM_CPU_AVX512 = 4,       /* not in this version */
+    LOAM_CPU_AVX512 = 4,       /* AVX2 and AVX-512 F, BW, DQ, VL, VNNI */
     LOAM_CPU_AMX = 5,          /* not in this version */
     LOAM_CPU_NEON = 6,         /* AArch64 */
     LOAM_CPU_NEON_DOTPROD = 7, /* and its byte products (Armv8.2) */

@@ -14,7 +14,7 @@ static uint32_t saved_state(void)
 
 uint32_t loam_cpu_features(void)
 {
-    enum { XMM_AND_YMM = 6 };
+    enum { XMM_AND_YMM = 6, ZMM_AND_MASKS = 0xE0 };
     uint32_t a, b, c, d, features = 0;
     const uint32_t wanted = bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & wanted) != wanted ||
@@ -23,6 +23,10 @@ uint32_t loam_cpu_features(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2) || !(b & bit_BMI2))
         return 0;
     features |= CPU_AVX2;
+    const uint32_t wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    if ((b & wide) == wide && c & bit_AVX512VNNI &&
+        (saved_state() & ZMM_AND_MASKS) == ZMM_AND_MASKS)
+        features |= CPU_AVX512;
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 4)
         features |= CPU_AVX_VNNI;
     return features;

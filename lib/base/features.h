@@ -9,6 +9,7 @@
 enum {
     CPU_AVX2 = 1 << 0, /* with FMA, F16C and BMI2, which came with it */
     CPU_AVX_VNNI = 1 << 1,
+    CPU_AVX512 = 1 << 2, /* F, BW, DQ, VL and VNNI, of 512 bits */
     CPU_NEON = 1 << 8,
     CPU_DOTPROD = 1 << 9,
     CPU_I8MM = 1 << 10

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The level avx512: AVX-512 F, BW, DQ, VL and VNNI. Products with packed
+ * weights; the rest is the level avx2's.
+ *
+ * A register holds the 16 outputs of a panel, a 32-bit lane for each. A word of
+ * 4 activations is broadcast from memory and multiplied by the 4 bytes of each
+ * output, weights as unsigned bytes. Up to ROWS rows share each load of weights.
+ *
+ * Sub-scales of Q4_K are applied in floats, where they are exact: a product is
+ * at most 15 * 127 * 32 * 63, four of them are below 2^24, and the one sum of
+ * two such sums rounds like the conversion of their integer sum. A conversion
+ * and an fma cost less than a 32-bit product (two operations) and a sum.
+ *
+ * Bound for one row: reading the weights. For many: two operations a cycle, of
+ * 64 multiply-adds for vpdpbusd; for 32 numbers of 16 outputs 8 of those and, for
+ * sub-scales, 2 (Q4_K), 3 (Q5_K) or 6 (Q6_K) others.
+ */
+#include "cpu/x86/x86.h"
+#include "quant/blocks.h"
+
+#include <immintrin.h>
+#include <loam/graph.h>
+
+/* See float8.h. */
+#ifdef __OPTIMIZE__
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+enum {
+    ROWS = 8,
+    PREFETCH = 2048 /* bytes ahead of the weights in use */
+};
+
+/* Up to ROWS rows of quantised activations at one block. */
+struct rows {
+    const int8_t *q;
+    const float *scales;
+    const int16_t *sums32, *sums16;
+    size_t width, groups; /* strides of q and scales; sums have width / 32 and width / 16 */
+};
+
+INLINE __m512i words(const void *bytes)
+{
+    int32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return _mm512_set1_epi32(word);
+}
+
+INLINE __m512i load(const void *bytes)
+{
+    return _mm512_load_si512(bytes);
+}
+
+INLINE __m512i low_nibbles(__m512i bytes)
+{
+    return _mm512_and_si512(bytes, _mm512_set1_epi8(15));
+}
+
+INLINE __m512i high_nibbles(__m512i bytes)
+{
+    return low_nibbles(_mm512_srli_epi16(bytes, 4));
+}
+
+INLINE __m512 halves(const uint16_t *from)
+{
+    return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)from));
+}
+
+/* acc = fma(d * d_x, sum, acc) */
+INLINE __m512 step(__m512 acc, __m512 d, float d_x, __m512 sum)
+{
+    return _mm512_fmadd_ps(_mm512_mul_ps(d, _mm512_set1_ps(d_x)), sum, acc);
+}
+
+INLINE void clear(__m512i sum[ROWS], int rows)
+{
+    for (int r = 0; r < rows; r++)
+        sum[r] = _mm512_setzero_si512();
+}
+
+/* sum[r] += products of words v and v + 4 of 32 activations of each row. */
+INLINE void multiply(__m512i sum[ROWS], __m512i low, __m512i high, const int8_t *x, size_t v,
+                     size_t width, int rows)
+{
+    for (int r = 0; r < rows; r++) {
+        const int8_t *at = x + (size_t)r * width + 4 * v;
+        sum[r] = _mm512_dpbusd_epi32(sum[r], low, words(at));
+        sum[r] = _mm512_dpbusd_epi32(sum[r], high, words(at + 16));
+    }
+}
+
+INLINE void multiply_nibbles(__m512i sum[ROWS], const uint8_t (*q)[16][4], const int8_t *x,
+                             size_t width, int rows)
+{
+    for (size_t v = 0; v < 4; v++) {
+        __m512i bytes = load(q[v]);
+        multiply(sum, low_nibbles(bytes), high_nibbles(bytes), x, v, width, rows);
+    }
+}
+
+/* ---- Q4_0 and Q8_0: offsets come off by the sums of the activations ----------- */
+
+INLINE void unit_q4_0(__m512 acc[ROWS], const void *weights, const struct rows *x, size_t blocks,
+                      int rows)
+{
+    const struct unit_q4_0 *unit = weights;
+    for (size_t b = 0; b < blocks; b++) {
+        __m512i sum[ROWS];
+        for (int r = 0; r < rows; r++)
+            sum[r] = _mm512_set1_epi32(-8 * x->sums32[(size_t)r * (x->width / 32) + b]);
+        multiply_nibbles(sum, unit->q[b], x->q + 32 * b, x->width, rows);
+        __m512 d = halves(unit->d[b]);
+        for (int r = 0; r < rows; r++)
+            acc[r] =
+                step(acc[r], d, x->scales[(size_t)r * x->groups + b], _mm512_cvtepi32_ps(sum[r]));
+    }
+}
+
+INLINE void unit_q8_0(__m512 acc[ROWS], const void *weights, const struct rows *x, size_t blocks,
+                      int rows)
+{
+    const struct unit_q8_0 *unit = weights;
+    for (size_t b = 0; b < blocks; b++) {
+        __m512i sum[ROWS];
+        for (int r = 0; r < rows; r++)
+            sum[r] = _mm512_set1_epi32(-128 * x->sums32[(size_t)r * (x->width / 32) + b]);
+        for (size_t v = 0; v < 4; v++) {
+            __m512i low = _mm512_xor_si512(load(unit->q[b][v]), _mm512_set1_epi8(-128));
+            __m512i high = _mm512_xor_si512(load(unit->q[b][v + 4]), _mm512_set1_epi8(-128));
+            multiply(sum, low, high, x->q + 32 * b, v, x->width, rows);
+        }
+        __m512 d = halves(unit->d[b]);
+        for (int r = 0; r < rows; r++)
+            acc[r] =
+                step(acc[r], d, x->scales[(size_t)r * x->groups + b], _mm512_cvtepi32_ps(sum[r]));
+    }
+}
+
+/* ---- Q4_K and Q5_K ------------------------------------------------------------- */
+
+INLINE __m512i k_scale(const uint8_t scales[16])
+{
+    return _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i *)(const void *)scales));
+}
+
+/* Takes one block's step with its minima. */
+INLINE void k_step(__m512 acc[ROWS], const __m512 sum[ROWS], const uint16_t *d,
+                   const uint16_t *dmin, const uint8_t (*mins)[16][2], const struct rows *x,
+                   int rows)
+{
+    __m512 scale = halves(d), min_scale = halves(dmin);
+    __m512i pairs[4];
+    for (size_t p = 0; p < 4; p++)
+        pairs[p] = _mm512_cvtepu8_epi16(_mm256_load_si256((const __m256i *)(const void *)mins[p]));
+    for (int r = 0; r < rows; r++) {
+        const int16_t *sums = x->sums32 + (size_t)r * (x->width / 32);
+        float d_x = x->scales[(size_t)r * x->groups];
+        __m512i min_sum = _mm512_setzero_si512();
+        for (size_t p = 0; p < 4; p++)
+            min_sum = _mm512_dpwssd_epi32(min_sum, pairs[p], words(sums + 2 * p));
+        acc[r] = step(acc[r], scale, d_x, sum[r]);
+        acc[r] = _mm512_fnmadd_ps(_mm512_mul_ps(min_scale, _mm512_set1_ps(d_x)),
+                                  _mm512_cvtepi32_ps(min_sum), acc[r]);
+    }
+}
+
+/* Four sub-blocks, exact in floats. */
+INLINE void four_q4_k(__m512 sum[ROWS], const struct unit_q4_k *unit, size_t first,
+                      const struct rows *x, int rows)
+{
+    for (int r = 0; r < rows; r++)
+        sum[r] = _mm512_setzero_ps();
+    for (size_t b = first; b < first + 4; b++) {
+        __m512 scale = _mm512_cvtepi32_ps(k_scale(unit->scales[b]));
+        __m512i dot[ROWS];
+        clear(dot, rows);
+        multiply_nibbles(dot, unit->q[b], x->q + 32 * b, x->width, rows);
+        for (int r = 0; r < rows; r++)
+            sum[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r]), scale, sum[r]);
+    }
+}
+
+INLINE void unit_q4_k(__m512 acc[ROWS], const void *weights, const struct rows *x, size_t blocks,
+                      int rows)
+{
+    const struct unit_q4_k *unit = weights;
+    __m512 first[ROWS], second[ROWS];
+    (void)blocks; /* one */
+    four_q4_k(first, unit, 0, x, rows);
+    four_q4_k(second, unit, 4, x, rows);
+    for (int r = 0; r < rows; r++)
+        first[r] = _mm512_add_ps(first[r], second[r]);
+    k_step(acc, first, unit->d, unit->dmin, unit->mins, x, rows);
+}
+
+INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *x, size_t blocks,
+                      int rows)
+{
+    const struct unit_q5_k *unit = weights;
+    const __m512i bit = _mm512_set1_epi8(16);
+    __m512i sum[ROWS];
+    __m512 sums[ROWS];
+    (void)blocks; /* one */
+    clear(sum, rows);
+    for (size_t b = 0; b < 8; b++) {
+        __m512i fifths = load(unit->high[b]), scale = k_scale(unit->scales[b]), dot[ROWS];
+        clear(dot, rows);
+        for (size_t v = 0; v < 4; v++) {
+            __m512i bytes = load(unit->q[b][v]);
+            __m512i first = _mm512_slli_epi16(fifths, 4 - (unsigned)v);
+            __m512i second = _mm512_srli_epi16(fifths, (unsigned)v);
+            /* nibble | (fifth & bit) */
+            __m512i low = _mm512_ternarylogic_epi32(low_nibbles(bytes), first, bit, 0xF8);
+            __m512i high = _mm512_ternarylogic_epi32(high_nibbles(bytes), second, bit, 0xF8);
+            multiply(dot, low, high, x->q + 32 * b, v, x->width, rows);
+        }
+        for (int r = 0; r < rows; r++)
+            sum[r] = _mm512_add_epi32(sum[r], _mm512_mullo_epi32(dot[r], scale));
+    }
+    for (int r = 0; r < rows; r++)
+        sums[r] = _mm512_cvtepi32_ps(sum[r]);
+    k_step(acc, sums, unit->d, unit->dmin, unit->mins, x, rows);
+}
+
+/* ---- Q6_K ------------------------------------------------------------------------ */
+
+/* first[r], second[r] = dot products of the pair p of sub-blocks. */
+INLINE void pair_q6_k(__m512i first[ROWS], __m512i second[ROWS], const struct unit_q6_k *unit,
+                      size_t p, const struct rows *x, int rows)
+{
+    const __m512i bits = _mm512_set1_epi8(48);
+    __m512i high0 = load(unit->high[p][0]), high1 = load(unit->high[p][1]);
+    clear(first, rows);
+    clear(second, rows);
+    for (size_t v = 0; v < 4; v++) {
+        __m512i bytes = load(unit->q[p][v]);
+        __m512i at0 = v < 3 ? _mm512_slli_epi16(high0, (unsigned)(4 - 2 * v) & 7)
+                            : _mm512_srli_epi16(high0, 2);
+        __m512i at1 = v < 3 ? _mm512_slli_epi16(high1, (unsigned)(4 - 2 * v) & 7)
+                            : _mm512_srli_epi16(high1, 2);
+        __m512i low = _mm512_ternarylogic_epi32(low_nibbles(bytes), at0, bits, 0xF8);
+        __m512i high = _mm512_ternarylogic_epi32(high_nibbles(bytes), at1, bits, 0xF8);
+        for (int r = 0; r < rows; r++) {
+            const int8_t *at = x->q + (size_t)r * x->width + 32 * p + 4 * v;
+            first[r] = _mm512_dpbusd_epi32(first[r], low, words(at));
+            second[r] = _mm512_dpbusd_epi32(second[r], high, words(at + 16));
+        }
+    }
+}
+
+INLINE void unit_q6_k(__m512 acc[ROWS], const void *weights, const struct rows *x, size_t blocks,
+                      int rows)
+{
+    const struct unit_q6_k *unit = weights;
+    __m512i sum[ROWS], offset[ROWS];
+    (void)blocks; /* one */
+    clear(sum, rows);
+    clear(offset, rows);
+    for (size_t p = 0; p < 8; p++) {
+        __m512i first[ROWS], second[ROWS];
+        __m512i scales =
+            _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *)(const void *)unit->scales[p]));
+        __m512i scale0 = _mm512_srai_epi32(_mm512_slli_epi32(scales, 16), 16);
+        __m512i scale1 = _mm512_srai_epi32(scales, 16);
+        pair_q6_k(first, second, unit, p, x, rows);
+        for (int r = 0; r < rows; r++) {
+            const int16_t *sums = x->sums16 + (size_t)r * (x->width / 16) + 2 * p;
+            sum[r] = _mm512_add_epi32(sum[r], _mm512_mullo_epi32(first[r], scale0));
+            sum[r] = _mm512_add_epi32(sum[r], _mm512_mullo_epi32(second[r], scale1));
+            offset[r] = _mm512_dpwssd_epi32(offset[r], scales, words(sums));
+        }
+    }
+    __m512 d = halves(unit->d);
+    for (int r = 0; r < rows; r++)
+        acc[r] =
+            step(acc[r], d, x->scales[(size_t)r * x->groups],
+                 _mm512_cvtepi32_ps(_mm512_sub_epi32(sum[r], _mm512_slli_epi32(offset[r], 5))));
+}
+
+/* ---- panels ------------------------------------------------------------------------ */
+
+typedef void (*unit_function)(__m512 acc[ROWS], const void *weights, const struct rows *x,
+                              size_t blocks, int rows);
+
+/* One panel for `rows` rows from first_row. elements: numbers of a unit;
+ * block: numbers that share a scale. */
+INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, size_t output,
+                  __mmask16 outputs, size_t first_row, int rows, unit_function unit,
+                  size_t elements, size_t block, size_t unit_bytes)
+{
+    size_t width = tile->width, groups = width / block;
+    struct rows x = {.q = tile->q + first_row * width,
+                     .scales = tile->scales + first_row * groups,
+                     .sums32 = tile->sums32 + first_row * (width / 32),
+                     .sums16 = tile->sums16 + first_row * (width / 16),
+                     .width = width,
+                     .groups = groups};
+    __m512 acc[ROWS];
+    for (int r = 0; r < rows; r++)
+        acc[r] = _mm512_setzero_ps();
+    for (size_t k = 0; k < width; k += elements) {
+        size_t blocks = elements <= width - k ? elements / block : (width - k) / block;
+        if (rows == 1) /* the stream of weights goes on across pages */
+            for (size_t line = 0; line < unit_bytes; line += 64)
+                _mm_prefetch((const char *)weights + PREFETCH + line, _MM_HINT_T0);
+        unit(acc, weights, &x, blocks, rows);
+        weights += unit_bytes;
+        x.q += elements;
+        x.scales += elements / block;
+        x.sums32 += elements / 32;
+        x.sums16 += elements / 16;
+    }
+    for (int r = 0; r < rows; r++) {
+        float *out = tile->out + (first_row + (size_t)r) * tile->out_stride + output;
+        if (tile->bias)
+            acc[r] = _mm512_add_ps(acc[r], _mm512_maskz_loadu_ps(outputs, tile->bias + output));
+        _mm512_mask_storeu_ps(out, outputs, acc[r]);
+    }
+}
+
+INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t elements,
+                   size_t block, size_t unit_bytes)
+{
+    size_t end = tile->first_output + tile->output_count;
+    for (size_t output = tile->first_output; output < end; output += PANEL_ROWS) {
+        const unsigned char *weights =
+            (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
+        size_t count = loam_min(PANEL_ROWS, end - output), row = 0;
+        __mmask16 outputs = (__mmask16)((1u << count) - 1);
+        for (; row + 8 <= tile->rows; row += 8)
+            panel(tile, weights, output, outputs, row, 8, unit, elements, block, unit_bytes);
+        if (row + 4 <= tile->rows) {
+            panel(tile, weights, output, outputs, row, 4, unit, elements, block, unit_bytes);
+            row += 4;
+        }
+        if (row + 2 <= tile->rows) {
+            panel(tile, weights, output, outputs, row, 2, unit, elements, block, unit_bytes);
+            row += 2;
+        }
+        if (row < tile->rows)
+            panel(tile, weights, output, outputs, row, 1, unit, elements, block, unit_bytes);
+    }
+}
+
+static void linear_q8_0(const struct linear_tile *tile)
+{
+    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0));
+}
+
+static void linear_q4_0(const struct linear_tile *tile)
+{
+    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0));
+}
+
+static void linear_q4_k(const struct linear_tile *tile)
+{
+    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k));
+}
+
+static void linear_q5_k(const struct linear_tile *tile)
+{
+    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k));
+}
+
+static void linear_q6_k(const struct linear_tile *tile)
+{
+    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k));
+}
+
+void loam_kernels_avx512(struct cpu_kernels *kernels)
+{
+    kernels->linear[LOAM_TYPE_Q8_0] = linear_q8_0;
+    kernels->linear[LOAM_TYPE_Q4_0] = linear_q4_0;
+    kernels->linear[LOAM_TYPE_Q4_K] = linear_q4_k;
+    kernels->linear[LOAM_TYPE_Q5_K] = linear_q5_k;
+    kernels->linear[LOAM_TYPE_Q6_K] = linear_q6_k;
+}
