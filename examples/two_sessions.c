@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Two texts at once: each step advances both in one pass over the weights.
  *
- *     two_sessions MODEL.gguf "Once upon a time" "Tom was sad because" */
-#include <loam/loam.h>
+ *     two_sessions [MODEL.gguf] "Once upon a time" "Tom was sad because" */
+#include "model/builtin.h"
 
 #include <stdio.h>
 
@@ -12,24 +12,26 @@ int main(int count, char **arguments)
 {
     loam_error error = {.struct_size = sizeof error};
     loam_generation_options options = {.struct_size = sizeof options, .max_tokens = 24};
+    loam_source source;
     loam_engine *engine = NULL;
     loam_model *model = NULL;
     loam_session *sessions[SESSIONS] = {NULL}, *active[SESSIONS];
     size_t running = 0;
-    if (count != 2 + SESSIONS) {
-        fprintf(stderr, "usage: two_sessions MODEL.gguf TEXT TEXT\n");
+    if (count != 1 + SESSIONS && count != 2 + SESSIONS) {
+        fprintf(stderr, "usage: two_sessions [MODEL.gguf] TEXT TEXT\n");
         return 2;
     }
+    char **texts = arguments + count - SESSIONS;
+    builtin_source(&source, count > 1 + SESSIONS ? arguments[1] : NULL, "two_sessions");
     loam_status status = loam_engine_create(&engine, NULL, &error);
     if (!status)
-        status = loam_model_open(&model, engine, arguments[1], LOAM_NUL_TERMINATED, NULL, &error);
+        status = loam_model_open_source(&model, engine, &source, NULL, &error);
     for (int i = 0; !status && i < SESSIONS; i++) {
         status = loam_session_create(&sessions[i], model, NULL, &error);
         if (!status)
             status = loam_session_configure(sessions[i], &options, &error);
         if (!status)
-            status =
-                loam_session_prompt(sessions[i], arguments[2 + i], LOAM_NUL_TERMINATED, &error);
+            status = loam_session_prompt(sessions[i], texts[i], LOAM_NUL_TERMINATED, &error);
         active[running++] = sessions[i];
     }
     while (!status && running > 0) {

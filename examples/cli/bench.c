@@ -62,10 +62,10 @@ static void sum_costs(struct bench *bench, loam_file *file, uint64_t count)
 
 static int find_costs(struct bench *bench, const char *path)
 {
-    loam_source source = {.struct_size = sizeof source, .kind = LOAM_SOURCE_PATH};
+    loam_source source;
     loam_file_info info = {.struct_size = sizeof info};
     loam_file *file = NULL;
-    source.path = (loam_string){path, strlen(path)};
+    builtin_source(&source, path, NULL);
     if (loam_file_open(&file, bench->engine, &source, &bench->error))
         return fail_with(&bench->error);
     loam_file_get_info(&info, file, NULL);
@@ -152,8 +152,8 @@ int command_bench(int count, char **arguments)
         {"--json", NULL, OPTION_FLAG, &json, NULL, "a JSON object", 0, 0},
     };
     size_t rest;
-    int code = options_read(count, arguments, "bench -m FILE [OPTIONS]", options, COUNT_OF(options),
-                            NULL, 0, &rest);
+    int code = options_read(count, arguments, "bench [-m FILE] [OPTIONS]", options,
+                            COUNT_OF(options), NULL, 0, &rest);
     if (code >= 0)
         return code;
     loam_session_options session = {.struct_size = sizeof session};

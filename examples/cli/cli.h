@@ -4,6 +4,8 @@
 #ifndef LOAM_CLI_H
 #define LOAM_CLI_H
 
+#include "model/builtin.h"
+
 #include <loam/loam.h>
 
 #include <stdio.h>
@@ -50,7 +52,7 @@ struct common {
 
 /* The options that all computing commands have, for a table. */
 #define COMMON_OPTIONS(common)                                                                       \
-    {"--model", "-m", OPTION_TEXT, &(common).model, "FILE", "GGUF model file", 0, 0},                \
+    {"--model", "-m", OPTION_TEXT, &(common).model, "FILE", "GGUF model file (default: one built in)", 0, 0}, \
     {"--threads", "-t", OPTION_INTEGER, &(common).threads, "N", "computing threads (default: all)", 0, 1024}, \
     {"--cpu", NULL, OPTION_TEXT, &(common).cpu, "LEVEL", "CPU level of loam --version (default: best)", 0, 0},           \
     {"--kv", NULL, OPTION_TEXT, &(common).kv, "TYPE", "keys and values: f32, f16, q8_0", 0, 0},      \
@@ -66,8 +68,8 @@ int fail(const char *format, ...)
 /* The library's message, and the exit code for it. */
 int fail_with(const loam_error *error);
 
-/* Opens an engine, and a model with it. On failure prints why and returns an
- * exit code; EXIT_OK else. */
+/* Opens an engine, and with it a model: the file named, or the one built in.
+ * On failure prints why and returns an exit code; EXIT_OK else. */
 int open_engine(loam_engine **out, const struct common *common);
 int open_model(loam_model **out, loam_engine *engine, const struct common *common, int32_t kv_type);
 int open_tokenizer(loam_tokenizer **out, loam_engine *engine, const char *path);

@@ -96,7 +96,7 @@ int command_logits(int count, char **arguments)
          65536},
     };
     size_t rest;
-    int code = options_read(count, arguments, "logits -m FILE --tokens IDS.i32 --out LOGITS.f32",
+    int code = options_read(count, arguments, "logits [-m FILE] --tokens IDS.i32 --out LOGITS.f32",
                             options, COUNT_OF(options), NULL, 0, &rest);
     if (code >= 0)
         return code;
@@ -157,7 +157,7 @@ static int read_text_ids(struct work *work, const char *model, const char *path)
         return code;
     if (loam_model_tokenizer(&tokenizer, work->model, &work->error)) {
         free(text);
-        return fail("%s: %s", model, work->error.message);
+        return fail("%s: %s", model ? model : "the built-in model", work->error.message);
     }
     loam_tokenizer_encode(NULL, 0, &work->count, tokenizer, text, size, LOAM_ENCODE_ADD_SPECIAL,
                           NULL);
@@ -202,7 +202,7 @@ int command_nll(int count, char **arguments)
     };
     size_t rest, counted = 0;
     double sum = 0;
-    int code = options_read(count, arguments, "nll -m FILE (-f TEXT | --tokens IDS.i32)", options,
+    int code = options_read(count, arguments, "nll [-m FILE] (-f TEXT | --tokens IDS.i32)", options,
                             COUNT_OF(options), NULL, 0, &rest);
     if (code >= 0)
         return code;

@@ -186,8 +186,8 @@ int command_info(int count, char **arguments)
     int json = 0;
     long long context = 0;
     const struct option options[] = {
-        {"--model", "-m", OPTION_TEXT, &path, "FILE", "the file, if it is not the first argument",
-         0, 0},
+        {"--model", "-m", OPTION_TEXT, &path, "FILE",
+         "the file, if it is not the first argument (default: one built in)", 0, 0},
         {"--ctx", "-c", OPTION_INTEGER, &context, "N",
          "context to plan memory for (default: the model's)", 1, 1 << 30},
         {"--kv", NULL, OPTION_TEXT, &common.kv, "TYPE", "keys and values: f32, f16, q8_0", 0, 0},
@@ -195,19 +195,18 @@ int command_info(int count, char **arguments)
          "a JSON object; arrays over 1000 elements by their number", 0, 0},
     };
     size_t rest;
-    int code = options_read(count, arguments, "info FILE [OPTIONS]", options, COUNT_OF(options),
+    int code = options_read(count, arguments, "info [FILE] [OPTIONS]", options, COUNT_OF(options),
                             &path, 1, &rest);
     if (code >= 0)
         return code;
-    loam_source source = {.struct_size = sizeof source};
+    loam_source source;
     loam_model_options model = {.struct_size = sizeof model,
                                 .kv_type = kv_type_of(common.kv, LOAM_KV_DEFAULT)};
-    if (!path || model.kv_type < 0) {
-        fail(path ? "--kv: expected f32, f16 or q8_0" : "no file: usage: loam info FILE");
+    if (model.kv_type < 0) {
+        fail("--kv: expected f32, f16 or q8_0");
         return EXIT_USAGE;
     }
-    source.path.data = path;
-    source.path.length = LOAM_NUL_TERMINATED;
+    builtin_source(&source, path, "loam");
     code = open_engine(&info.engine, &common);
     if (!code && loam_file_open(&info.file, info.engine, &source, &info.error))
         code = fail_with(&info.error);

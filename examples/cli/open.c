@@ -63,32 +63,24 @@ static int32_t show_progress(void *user, uint64_t done, uint64_t total)
 int open_model(loam_model **out, loam_engine *engine, const struct common *common, int32_t kv_type)
 {
     loam_model_options options = {.struct_size = sizeof options};
+    loam_source source;
     loam_error error = {.struct_size = sizeof error};
-    if (!common->model) {
-        fail("no model: name a GGUF file with -m FILE");
-        return EXIT_USAGE;
-    }
     options.kv_type = kv_type_of(common->kv, kv_type);
     options.progress = show_progress;
     if (options.kv_type < 0) {
         fail("--kv: found \"%s\", expected f32, f16 or q8_0", common->kv);
         return EXIT_USAGE;
     }
-    return loam_model_open(out, engine, common->model, LOAM_NUL_TERMINATED, &options, &error)
-               ? fail_with(&error)
-               : EXIT_OK;
+    builtin_source(&source, common->model, "loam");
+    return loam_model_open_source(out, engine, &source, &options, &error) ? fail_with(&error)
+                                                                          : EXIT_OK;
 }
 
 int open_tokenizer(loam_tokenizer **out, loam_engine *engine, const char *path)
 {
-    loam_source source = {.struct_size = sizeof source};
+    loam_source source;
     loam_error error = {.struct_size = sizeof error};
-    if (!path) {
-        fail("no model: name a GGUF file with -m FILE");
-        return EXIT_USAGE;
-    }
-    source.path.data = path;
-    source.path.length = LOAM_NUL_TERMINATED;
+    builtin_source(&source, path, "loam");
     return loam_tokenizer_open(out, engine, &source, &error) ? fail_with(&error) : EXIT_OK;
 }
 

@@ -12,7 +12,7 @@ struct run {
     long long count, top_k, context, logprobs;
     double temperature, top_p, min_p, repetition, frequency, presence;
     long long seed;
-    int ids, ignore_end, json, show_special;
+    int ids, ignore_end, json, show_special, parse_special;
     struct text_list stops;
     loam_engine *engine;
     loam_model *model;
@@ -56,6 +56,8 @@ static int read_options(struct run *run, int count, char **arguments)
         {"--stop", NULL, OPTION_LIST, &run->stops, "TEXT",
          "stop before this text; may be given again", 0, 0},
         {"--ignore-eos", NULL, OPTION_FLAG, &run->ignore_end, NULL, "end tokens do not stop", 0, 0},
+        {"--parse-special", NULL, OPTION_FLAG, &run->parse_special, NULL,
+         "text of control tokens in the prompt becomes them", 0, 0},
         {"--special", NULL, OPTION_FLAG, &run->show_special, NULL, "show control tokens", 0, 0},
         {"--ids", NULL, OPTION_FLAG, &run->ids, NULL, "print token ids, not text", 0, 0},
         {"--logprobs", NULL, OPTION_INTEGER, &run->logprobs, "N",
@@ -64,7 +66,7 @@ static int read_options(struct run *run, int count, char **arguments)
     };
     size_t rest;
     run->count = 256;
-    int code = options_read(count, arguments, "run -m FILE -p TEXT [OPTIONS]", options,
+    int code = options_read(count, arguments, "run [-m FILE] -p TEXT [OPTIONS]", options,
                             COUNT_OF(options), NULL, 0, &rest);
     if (code < 0 && !run->prompt == !run->file) {
         fail("one of -p TEXT and -f FILE is needed");
@@ -109,13 +111,41 @@ static int open_all(struct run *run)
     return EXIT_OK;
 }
 
+/* The prompt with its control tokens, such as marks of turns: text of the
+ * user's own, who asked for it. */
+static int prompt_special(struct run *run, const char *text, size_t length)
+{
+    const uint32_t flags = LOAM_ENCODE_ADD_SPECIAL | LOAM_ENCODE_PARSE_SPECIAL;
+    loam_tokenizer *tokenizer = NULL;
+    int32_t *ids = NULL;
+    size_t count = 0;
+    int code = loam_model_tokenizer(&tokenizer, run->model, &run->error) ? fail_with(&run->error)
+                                                                         : EXIT_OK;
+    if (!code) {
+        loam_tokenizer_encode(NULL, 0, &count, tokenizer, text, length, flags, NULL);
+        ids = malloc((count + 1) * sizeof *ids);
+        if (!ids)
+            code = fail("out of memory for the prompt");
+    }
+    if (!code &&
+        (loam_tokenizer_encode(ids, count, &count, tokenizer, text, length, flags, &run->error) ||
+         loam_session_prompt_tokens(run->session, ids, count, &run->error)))
+        code = fail_with(&run->error);
+    free(ids);
+    loam_tokenizer_release(tokenizer);
+    return code;
+}
+
 static int set_prompt(struct run *run)
 {
     char *text = NULL;
     const char *path = run->file ? run->file : strcmp(run->prompt, "-") == 0 ? "-" : NULL;
     size_t length = path ? 0 : strlen(run->prompt);
     int code = path ? read_file(&text, &length, path) : EXIT_OK;
-    if (!code && loam_session_prompt(run->session, path ? text : run->prompt, length, &run->error))
+    if (!code && run->parse_special)
+        code = prompt_special(run, path ? text : run->prompt, length);
+    else if (!code &&
+             loam_session_prompt(run->session, path ? text : run->prompt, length, &run->error))
         code = fail_with(&run->error);
     free(text);
     return code;

@@ -28,7 +28,8 @@ int command_tokens(int count, char **arguments)
     struct common common = {0};
     int parse_special = 0, no_bos = 0, json = 0, pieces = 0;
     const struct option options[] = {
-        {"--model", "-m", OPTION_TEXT, &common.model, "FILE", "GGUF model file", 0, 0},
+        {"--model", "-m", OPTION_TEXT, &common.model, "FILE",
+         "GGUF model file (default: one built in)", 0, 0},
         {"--parse-special", NULL, OPTION_FLAG, &parse_special, NULL,
          "text of control tokens becomes them", 0, 0},
         {"--no-bos", NULL, OPTION_FLAG, &no_bos, NULL, "do not add begin and end tokens", 0, 0},
@@ -37,7 +38,7 @@ int command_tokens(int count, char **arguments)
         {"--json", NULL, OPTION_FLAG, &json, NULL, "a JSON array", 0, 0},
     };
     size_t rest, size, token_count = 0;
-    int code = options_read(count, arguments, "tokens -m FILE [OPTIONS] <TEXT", options,
+    int code = options_read(count, arguments, "tokens [-m FILE] [OPTIONS] <TEXT", options,
                             COUNT_OF(options), NULL, 0, &rest);
     if (code >= 0)
         return code;

@@ -61,10 +61,49 @@ def wrong_options():
     expect_error(loam("run", "-m", MODEL, "-p", "a", "--temp", "nan"), 2, "--temp")
     expect_error(loam("run", "-m", MODEL, "-p"), 2, "missing")
     expect_error(loam("run", "-m", MODEL), 2, "-p")
-    expect_error(loam("run", "-p", "a"), 2, "-m")
     expect_error(loam("run", "-m", MODEL, "-p", "a", "--cpu", "abacus"), 2, "abacus")
     expect_error(loam("run", "-m", MODEL, "-p", "a", "--kv", "f64"), 2, "f64")
     expect_error(loam("run", "-m", MODEL, "-p", "a", "--memory-limit", "9Q"), 2, "9Q")
+
+
+def said_built_in(result):
+    """One line on stderr says that no model was named."""
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count(b"\n") == 1 and b"built in" in result.stderr, result.stderr
+    return result.stdout.decode()
+
+
+@test
+def without_a_model_the_one_built_in_tells_a_story():
+    text = said_built_in(loam("run", "-p", "Once upon a time"))
+    assert text == said_built_in(loam("run", "-p", "Once upon a time")), "another story"
+    words = text.split()
+    assert 40 < len(words) < 250 and text.rstrip()[-1] in '.!"', text
+    assert len(set(words)) > len(words) / 3, "it repeats itself: " + text
+    stop = json.loads(said_built_in(loam("run", "-p", "Once upon a time", "--json")))["stop"]
+    assert stop == "end", stop
+
+
+@test
+def the_model_built_in_serves_every_command():
+    info = json.loads(said_built_in(loam("info", "--json")))
+    assert info["metadata"]["general.name"] == "loam tiny" and info["file_bytes"] <= 3000000
+    assert "memory" in said_built_in(loam("info"))
+    ids = said_built_in(loam("tokens", "--no-bos", text=b"Once upon a time"))
+    assert 4 <= len(ids.split()) < 16, ids
+    assert json.loads(said_built_in(loam("nll", "-f", "-", "--json", text=b"Once upon a time there was")))["tokens"] > 4
+    assert json.loads(said_built_in(loam("bench", "-p", "8", "-n", "2", "-r", "1", "--json")))["decode_tps"] > 0
+    assert b"built in" in loam("run", "--help").stdout
+
+
+@test
+def control_tokens_only_when_asked_for():
+    chat = "<|im_start|>user\nWhat is the opposite of hot?<|im_end|>\n<|im_start|>assistant\n"
+    answer = said_built_in(loam("run", "--parse-special", "-p", chat, "-n", "24"))
+    assert answer.startswith("The opposite of ") and answer.count("\n") == 1, answer
+    plain = json.loads(said_built_in(loam("run", "-p", chat, "-n", "1", "--json")))
+    parsed = json.loads(said_built_in(loam("run", "--parse-special", "-p", chat, "-n", "1", "--json")))
+    assert parsed["prompt_tokens"] < plain["prompt_tokens"]
 
 
 @test
