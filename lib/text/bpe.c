@@ -43,10 +43,9 @@ loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, con
                             size_t length, loam_error *error)
 {
     const struct tokenizer *tokenizer = encoder->tokenizer;
-    int32_t whole =
-        length <= tokenizer->longest && loam_split_keeps_whole_words(tokenizer->splitter)
-            ? loam_vocabulary_find(tokenizer, text, length)
-            : -1;
+    int32_t whole = length <= tokenizer->longest && tokenizer->pattern->keeps_whole_words
+                        ? loam_vocabulary_find(tokenizer, text, length)
+                        : -1;
     if (whole >= 0)
         return loam_tokenizer_push(out, encoder->memory, whole, error);
     if (!start(encoder, text, length))

@@ -20,7 +20,7 @@ static loam_status append_words(struct encoder *encoder, struct token_list *list
 {
     struct split_walk walk;
     loam_status status = LOAM_OK;
-    loam_split_begin(&walk, encoder->tokenizer->splitter, text, length);
+    loam_split_begin(&walk, &encoder->tokenizer->splitter, text, length);
     for (size_t at = 0, word; !status && (word = loam_split_next(&walk)) > 0; at += word)
         status = loam_bpe_encode(encoder, list, text + at, word, error);
     return status;

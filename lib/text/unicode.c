@@ -22,3 +22,104 @@ bool loam_unicode_is_space(uint32_t c)
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
            c == 0x205F || c == 0x3000;
 }
+
+uint32_t loam_unicode_category_mask(const char *name, size_t length)
+{
+    /* In the order of enum category. */
+    static const char names[] = "CnLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmScSkSoZsZlZpCcCfCsCo";
+    uint32_t mask = 0;
+    if (length < 1 || length > 2)
+        return 0;
+    for (size_t i = 0; i + 1 < sizeof names; i += 2)
+        if (names[i] == name[0] && (length == 1 || names[i + 1] == name[1]))
+            mask |= (uint32_t)1 << i / 2;
+    return mask;
+}
+
+enum script loam_unicode_script(uint32_t code_point)
+{
+    size_t low = 0, high = loam_unicode_script_range_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct unicode_script_range *range = &loam_unicode_script_ranges[middle];
+        if (code_point < range->first)
+            high = middle;
+        else if (code_point > range->last)
+            low = middle + 1;
+        else
+            return (enum script)range->script;
+    }
+    return SCRIPT_OTHER;
+}
+
+int loam_unicode_script_named(const char *name, size_t length)
+{
+    static const char *const names[] = {"Han", "Hiragana", "Katakana", "Hangul"};
+    for (size_t i = 0; i < LOAM_COUNT_OF(names); i++)
+        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
+            return (int)i;
+    return -1;
+}
+
+uint32_t loam_unicode_lower(uint32_t code_point)
+{
+    size_t low = 0, high = loam_unicode_lower_run_count;
+    if (code_point < 0x80)
+        return code_point >= 'A' && code_point <= 'Z' ? code_point + 32 : code_point;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct unicode_lower_run *run = &loam_unicode_lower_runs[middle];
+        if (code_point < run->first)
+            high = middle;
+        else if (code_point > run->last)
+            low = middle + 1;
+        else
+            return (code_point - run->first) % run->stride
+                       ? code_point
+                       : (uint32_t)((int64_t)code_point + run->difference);
+    }
+    return code_point;
+}
+
+static const struct unicode_parts *find_parts(uint32_t code_point)
+{
+    size_t low = 0, high = loam_unicode_parts_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (loam_unicode_parts[middle].code_point < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < loam_unicode_parts_count && loam_unicode_parts[low].code_point == code_point
+               ? &loam_unicode_parts[low]
+               : NULL;
+}
+
+/* Syllables are composed by arithmetic (section 3.12). */
+static size_t decompose_hangul(uint32_t *out, uint32_t syllable)
+{
+    out[0] = 0x1100 + syllable / 588;
+    out[1] = 0x1161 + syllable % 588 / 28;
+    out[2] = 0x11A7 + syllable % 28;
+    return syllable % 28 ? 3 : 2;
+}
+
+size_t loam_unicode_decompose(uint32_t out[UNICODE_MOST_PARTS], uint32_t code_point)
+{
+    size_t count = 1;
+    out[0] = code_point;
+    if (code_point >= 0xAC00 && code_point < 0xAC00 + 11172)
+        return decompose_hangul(out, code_point - 0xAC00);
+    /* Only the first part is decomposed further; no character has more than
+     * four parts in all, which a test checks. */
+    for (const struct unicode_parts *parts; (parts = find_parts(out[0])) != NULL;) {
+        if (parts->second && count < UNICODE_MOST_PARTS) {
+            memmove(out + 2, out + 1, (count - 1) * sizeof *out);
+            out[1] = parts->second;
+            count++;
+        }
+        out[0] = parts->first;
+    }
+    return count;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* General categories of code points (Unicode Standard, section 4.5). */
+/* Properties of code points (Unicode Standard, chapters 3 and 4). */
 #ifndef LOAM_TEXT_UNICODE_H
 #define LOAM_TEXT_UNICODE_H
 
@@ -45,7 +45,52 @@ extern const size_t loam_unicode_range_count;
 /* The category of a code point; CN for what is none. */
 enum category loam_unicode_category(uint32_t code_point);
 
+/* Bits of the categories of that name: "Lu", or "L" for all of them; 0 for
+ * what is no category. */
+uint32_t loam_unicode_category_mask(const char *name, size_t length);
+
 /* The White_Space property. */
 bool loam_unicode_is_space(uint32_t code_point);
+
+/* ---- scripts: those that patterns name, in the order of the generator ---- */
+
+enum script { SCRIPT_HAN, SCRIPT_HIRAGANA, SCRIPT_KATAKANA, SCRIPT_HANGUL, SCRIPT_OTHER };
+
+struct unicode_script_range {
+    uint32_t first, last, script;
+};
+
+extern const struct unicode_script_range loam_unicode_script_ranges[];
+extern const size_t loam_unicode_script_range_count;
+
+enum script loam_unicode_script(uint32_t code_point);
+
+/* The script of that name, or -1. */
+int loam_unicode_script_named(const char *name, size_t length);
+
+/* ---- case and decomposition ---- */
+
+struct unicode_lower_run {
+    uint32_t first, last, stride;
+    int32_t difference;
+};
+
+struct unicode_parts {
+    uint32_t code_point, first, second;
+};
+
+extern const struct unicode_lower_run loam_unicode_lower_runs[];
+extern const size_t loam_unicode_lower_run_count;
+extern const struct unicode_parts loam_unicode_parts[];
+extern const size_t loam_unicode_parts_count;
+
+/* Simple lower case: one code point for one. */
+uint32_t loam_unicode_lower(uint32_t code_point);
+
+enum { UNICODE_MOST_PARTS = 4 };
+
+/* The full canonical decomposition of one character, not reordered. Returns
+ * the number of code points, 1 to UNICODE_MOST_PARTS. */
+size_t loam_unicode_decompose(uint32_t out[UNICODE_MOST_PARTS], uint32_t code_point);
 
 #endif

@@ -437,7 +437,7 @@ static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf
         if ((int32_t)i == t->end)
             token->flags |= LOAM_TOKEN_END;
     }
-    bool begins = spm || loam_split_keeps_whole_words(t->splitter), spaces = spm, no = false;
+    bool begins = spm || t->pattern->adds_begin, spaces = spm, no = false;
     status =
         loam_gguf_get_bool(&t->adds_begin, gguf, "tokenizer.ggml.add_bos_token", &begins, error);
     if (!status)
@@ -501,21 +501,21 @@ static bool keep(struct tokenizer *t, loam_string *out, struct gguf_string text)
 
 static loam_status fail_splitter(struct gguf_string name, loam_error *error)
 {
-    const char *const *names = loam_split_names();
-    char list[128];
+    const struct split_pattern *pattern;
+    char list[512];
     size_t length = 0;
-    for (size_t i = 0; names[i] && length + strlen(names[i]) + 3 <= sizeof list; i++) {
-        if (i) {
-            memcpy(list + length, ", ", 2);
-            length += 2;
-        }
-        memcpy(list + length, names[i], strlen(names[i]));
-        length += strlen(names[i]);
+    for (size_t i = 0; (pattern = loam_pattern_at(i)) != NULL; i++) {
+        size_t size = strcspn(pattern->names, " ");
+        if (length + size + 3 > sizeof list)
+            break;
+        memcpy(list + length, ", ", 2);
+        memcpy(list + length + 2, pattern->names, size);
+        length += size + 2;
     }
     return loam_fail(error, LOAM_UNSUPPORTED,
                      "tokenizer.ggml.pre: \"%.*s\" is not supported; supported: %.*s and others "
                      "that split like these",
-                     LOAM_SHOWN(name.length), name.data, (int)length, list);
+                     LOAM_SHOWN(name.length), name.data, (int)length - 2, list + 2);
 }
 
 static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struct gguf_string kind,
@@ -533,10 +533,14 @@ static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struc
                          LOAM_SHOWN(kind.length), kind.data);
     t->kind = same(kind, "llama") ? TOKENIZER_SPM : TOKENIZER_BPE;
     if (t->kind == TOKENIZER_BPE)
-        t->splitter = splitter.length ? loam_split_find(splitter.data, splitter.length)
-                                      : loam_split_find("gpt-2", 5);
-    if (t->kind == TOKENIZER_BPE && !t->splitter)
+        t->pattern = splitter.length ? loam_pattern_find(splitter.data, splitter.length)
+                                     : loam_pattern_find("gpt-2", 5);
+    if (t->kind == TOKENIZER_BPE && !t->pattern)
         return fail_splitter(splitter, error);
+    if (t->kind == TOKENIZER_BPE)
+        status = loam_split_create(&t->splitter, t->pattern, &t->arena, error);
+    if (status)
+        return status;
     if (!keep(t, &t->kind_name, kind) || !keep(t, &t->splitter_name, splitter) ||
         !keep(t, &t->chat_template, template))
         return loam_fail_memory(error, template.length);

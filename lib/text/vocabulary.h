@@ -39,7 +39,8 @@ struct tokenizer {
     struct memory *memory;
     struct arena arena;
     enum tokenizer_kind kind;
-    const struct splitter *splitter;
+    const struct split_pattern *pattern; /* byte-level: how words are found */
+    struct splitter splitter;
     loam_string kind_name, splitter_name, chat_template;
     struct token *tokens;
     uint32_t count;

@@ -182,6 +182,11 @@ static void starcoder_bytes(void)
     check_vocabulary("starcoder");
 }
 
+static void deepseek_coder_bytes(void)
+{
+    check_vocabulary("deepseek-coder");
+}
+
 /* The results of one line for one splitter: ids, or also_ok. */
 static int agrees(const char *line, const char *pre, const int32_t *ids, size_t count, int *known)
 {
@@ -262,14 +267,54 @@ static void check_splitter(const char *pre)
     free(lines);
 }
 
+static void splitter_default(void)
+{
+    check_splitter("default");
+}
+
 static void splitter_gpt2(void)
 {
     check_splitter("gpt-2");
 }
 
-static void splitter_llama3(void)
+static void splitter_llama_bpe(void)
 {
     check_splitter("llama-bpe");
+}
+
+static void splitter_qwen2(void)
+{
+    check_splitter("qwen2");
+}
+
+static void splitter_qwen35(void)
+{
+    check_splitter("qwen35");
+}
+
+static void splitter_deepseek_v3(void)
+{
+    check_splitter("deepseek-v3");
+}
+
+static void splitter_deepseek_llm(void)
+{
+    check_splitter("deepseek-llm");
+}
+
+static void splitter_deepseek_coder(void)
+{
+    check_splitter("deepseek-coder");
+}
+
+static void splitter_gpt4o(void)
+{
+    check_splitter("gpt-4o");
+}
+
+static void splitter_tekken(void)
+{
+    check_splitter("tekken");
 }
 
 static void splitter_smollm(void)
@@ -277,9 +322,29 @@ static void splitter_smollm(void)
     check_splitter("smollm");
 }
 
-static void splitter_default(void)
+static void splitter_falcon(void)
 {
-    check_splitter("default");
+    check_splitter("falcon");
+}
+
+static void splitter_bloom(void)
+{
+    check_splitter("bloom");
+}
+
+static void splitter_bailingmoe(void)
+{
+    check_splitter("bailingmoe");
+}
+
+static void splitter_seed_coder(void)
+{
+    check_splitter("seed-coder");
+}
+
+static void splitter_viking(void)
+{
+    check_splitter("viking");
 }
 
 int main(void)
@@ -288,9 +353,22 @@ int main(void)
     RUN(phi3_sentencepiece);
     RUN(gpt2_bytes);
     RUN(starcoder_bytes);
-    RUN(splitter_gpt2);
-    RUN(splitter_llama3);
-    RUN(splitter_smollm);
+    RUN(deepseek_coder_bytes);
     RUN(splitter_default);
+    RUN(splitter_gpt2);
+    RUN(splitter_llama_bpe);
+    RUN(splitter_qwen2);
+    RUN(splitter_qwen35);
+    RUN(splitter_deepseek_v3);
+    RUN(splitter_deepseek_llm);
+    RUN(splitter_deepseek_coder);
+    RUN(splitter_gpt4o);
+    RUN(splitter_tekken);
+    RUN(splitter_smollm);
+    RUN(splitter_falcon);
+    RUN(splitter_bloom);
+    RUN(splitter_bailingmoe);
+    RUN(splitter_seed_coder);
+    RUN(splitter_viking);
     return test_end();
 }

@@ -8,11 +8,41 @@
 
 #include <time.h>
 
+enum { MOST_PATTERNS = 64 };
+
+static struct memory memory;
+static struct arena arena;
+static struct splitter splitters[MOST_PATTERNS]; /* of each pattern */
+static size_t splitter_count;
+
+/* The splitter of that name, or NULL. */
+static const struct splitter *find(const char *name)
+{
+    const struct split_pattern *pattern = loam_pattern_find(name, strlen(name));
+    for (size_t i = 0; i < splitter_count; i++)
+        if (pattern && loam_pattern_at(i) == pattern)
+            return &splitters[i];
+    return NULL;
+}
+
+static void every_pattern_compiles(void)
+{
+    const struct split_pattern *pattern;
+    loam_error error = {.struct_size = sizeof error};
+    for (; (pattern = loam_pattern_at(splitter_count)) != NULL; splitter_count++) {
+        REQUIRE(splitter_count < MOST_PATTERNS);
+        if (loam_split_create(&splitters[splitter_count], pattern, &arena, &error))
+            printf("# %s: %s\n", pattern->names, error.message);
+        CHECK(splitters[splitter_count].count > 0);
+        CHECK(splitters[splitter_count].stages[0].next != NULL);
+    }
+    CHECK(splitter_count > 20);
+}
+
 /* The words of text[length], with '|' between them. */
-static void split(char *out, const char *name, const char *text, size_t length)
+static void split(char *out, const struct splitter *splitter, const char *text, size_t length)
 {
     struct split_walk walk;
-    const struct splitter *splitter = loam_split_find(name, strlen(name));
     size_t written = 0, at = 0, word;
     out[0] = 0;
     REQUIRE(splitter);
@@ -62,7 +92,7 @@ static void words_of_each_splitter(void)
 {
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         char words[256];
-        split(words, samples[i].splitter, samples[i].text, strlen(samples[i].text));
+        split(words, find(samples[i].splitter), samples[i].text, strlen(samples[i].text));
         if (strcmp(words, samples[i].words) != 0) {
             printf("# %s:\n", samples[i].splitter);
             CHECK_TEXT(words, samples[i].words);
@@ -72,12 +102,12 @@ static void words_of_each_splitter(void)
 
 static void unknown_names_are_not_found(void)
 {
-    CHECK(!loam_split_find("gpt-3", 5));
-    CHECK(!loam_split_find("", 0));
-    CHECK(!loam_split_find("gpt-22", 6));
-    CHECK(loam_split_find("gpt-22", 5) != NULL); /* the length counts */
-    for (const char *const *name = loam_split_names(); *name; name++)
-        CHECK(loam_split_find(*name, strlen(*name)) != NULL);
+    CHECK(!loam_pattern_find("gpt-3", 5));
+    CHECK(!loam_pattern_find("", 0));
+    CHECK(!loam_pattern_find("gpt-2 phi-2", 11));
+    CHECK(!loam_pattern_find("gpt-22", 6));
+    CHECK(loam_pattern_find("gpt-22", 5) != NULL); /* the length counts */
+    CHECK(loam_pattern_find("exaone4", 7) == loam_pattern_find("gpt-2", 5));
 }
 
 /* Characters that patterns tell apart, and broken ones. */
@@ -122,8 +152,8 @@ static void any_bytes_are_split(void)
         }
         char *copy = malloc(length + !length);
         memcpy(copy, text, length);
-        for (const char *const *name = loam_split_names(); *name; name++)
-            split(words, *name, copy, length);
+        for (size_t i = 0; i < splitter_count; i++)
+            split(words, &splitters[i], copy, length);
         free(copy);
     }
 }
@@ -139,11 +169,11 @@ static void long_texts_take_linear_time(void)
         size_t unit = strlen(units[i]);
         for (size_t at = 0; at < SIZE; at++)
             text[at] = units[i][at % unit];
-        for (const char *const *name = loam_split_names(); *name; name++) {
+        for (size_t k = 0; k < splitter_count; k++) {
             struct split_walk walk;
             clock_t begin = clock();
             size_t at = 0, word;
-            loam_split_begin(&walk, loam_split_find(*name, strlen(*name)), text, SIZE);
+            loam_split_begin(&walk, &splitters[k], text, SIZE);
             while ((word = loam_split_next(&walk)) > 0)
                 at += word;
             CHECK_EQUAL(at, SIZE);
@@ -181,10 +211,14 @@ static void categories_of_characters(void)
 
 int main(void)
 {
+    loam_memory_init(&memory, NULL, 0);
+    loam_arena_init(&arena, &memory);
+    RUN(every_pattern_compiles);
     RUN(words_of_each_splitter);
     RUN(unknown_names_are_not_found);
     RUN(any_bytes_are_split);
     RUN(long_texts_take_linear_time);
     RUN(categories_of_characters);
+    loam_arena_end(&arena);
     return test_end();
 }
