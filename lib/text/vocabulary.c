@@ -389,20 +389,6 @@ static loam_status read_id(int32_t *out, const struct tokenizer *t, const struct
     return LOAM_OK;
 }
 
-/* Texts of tokens that end a turn or a document in models in use. */
-static bool names_an_end(const struct token *token)
-{
-    static const char *const names[] = {
-        "<|eot_id|>",          "<|eom_id|>",         "<|im_end|>", "<|end|>", "<end_of_turn>",
-        "<|endoftext|>",       "<|end_of_text|>",    "<EOT>",      "_<EOT>",  "<|return|>",
-        "<|end_of_sentence|>", "<end_of_utterance>", "</s>"};
-    for (size_t i = 0; i < LOAM_COUNT_OF(names); i++)
-        if (token->text_length == strlen(names[i]) &&
-            memcmp(token->text, names[i], token->text_length) == 0)
-            return true;
-    return false;
-}
-
 static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf, loam_error *error)
 {
     static const char *const ends[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id",
@@ -428,15 +414,9 @@ static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf
     }
     if (status)
         return status;
-    /* Some converters mark end tokens as text of the user's: they are not. */
-    for (uint32_t i = 0; i < t->count; i++) {
-        struct token *token = &t->tokens[i];
-        if ((token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_USER)) && names_an_end(token))
-            token->flags =
-                (token->flags & ~(uint32_t)LOAM_TOKEN_USER) | LOAM_TOKEN_CONTROL | LOAM_TOKEN_END;
-        if ((int32_t)i == t->end)
-            token->flags |= LOAM_TOKEN_END;
-    }
+    loam_vocabulary_mark_by_name(t);
+    if (t->end >= 0)
+        t->tokens[t->end].flags |= LOAM_TOKEN_END;
     bool begins = spm || t->pattern->adds_begin, spaces = spm, no = false;
     status =
         loam_gguf_get_bool(&t->adds_begin, gguf, "tokenizer.ggml.add_bos_token", &begins, error);

@@ -69,6 +69,10 @@ int32_t loam_vocabulary_find(const struct tokenizer *tokenizer, const char *text
 const struct merge *loam_vocabulary_merge(const struct tokenizer *tokenizer, int32_t left,
                                           int32_t right);
 
+/* Marks control tokens and tokens that end a text by what they are called.
+ * Converters often mark them as text of the user's: they are not. */
+void loam_vocabulary_mark_by_name(struct tokenizer *tokenizer);
+
 /* ---- special.c ---- */
 
 loam_status loam_special_build(struct tokenizer *tokenizer, loam_error *error);
