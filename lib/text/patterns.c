@@ -3,9 +3,9 @@
  * The expressions are those that the makers of the models published with their
  * tokenizers (tokenizer.json, tiktoken files), cut into stages where these are
  * lists of splitters. Stages of older models, in whose files the expression is
- * not whole, are those of the program that defined the names (llama.cpp). No
- * lines are split by hand: what is between two matches is a word as well, so
- * GPT-2's last alternative, \s+, is not needed.
+ * not whole, are those of the program that defined the names (llama.cpp). What
+ * lies between two matches is a word as well, so GPT-2's last alternative, \s+,
+ * is not needed.
  */
 #include "text/patterns.h"
 
@@ -67,9 +67,9 @@
 
 static const struct split_pattern patterns[] = {
     {.names = "gpt-2 phi-2 mpt olmo jais jina-es jina-de jina-v2-es jina-v2-de gigachat"
-              " a.x-4.0 mellum modern-bert trillion granite-docling exaone4",
+              " a.x-4.0 mellum modern-bert trillion granite-docling exaone4 jina-v1-en"
+              " jina-v2-code roberta-bpe",
      .stages = {GPT2}},
-    {.names = "jina-v1-en jina-v2-code roberta-bpe", .adds_separator = true, .stages = {GPT2}},
     {.names = "default",
      .stages = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
     {.names = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",

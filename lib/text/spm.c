@@ -7,48 +7,28 @@
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
-static bool propose(struct encoder *encoder, const char *text, int32_t left, int32_t right)
+/* Larger scores have smaller ranks: the bits of a float in their order, which
+ * is that of signed magnitudes, turned round. Never NO_RANK. */
+static uint32_t rank_of_score(float score)
 {
-    if (left < 0 || right < 0)
-        return true;
-    const struct symbol *a = &encoder->symbols[left], *b = &encoder->symbols[right];
-    uint32_t length = a->length + b->length;
-    if (length > encoder->tokenizer->longest)
-        return true;
-    int32_t id = loam_vocabulary_find(encoder->tokenizer, text + a->start, length);
-    if (id < 0 || (encoder->tokenizer->tokens[id].flags & LOAM_TOKEN_BYTE))
-        return true;
-    return loam_merge_push(encoder,
-                           &(struct candidate){.score = encoder->tokenizer->tokens[id].score,
-                                               .left = left,
-                                               .right = right,
-                                               .length = length,
-                                               .result = id});
+    uint32_t bits;
+    score += 0.0f; /* -0 is 0 */
+    memcpy(&bits, &score, sizeof bits);
+    return bits >> 31 ? bits : ~bits & 0x7FFFFFFF;
 }
 
-/* One symbol for each character; returns their number, or 0 without memory. */
-static size_t start(struct encoder *encoder, const char *text, size_t length)
+static void rank(const struct tokenizer *t, const char *text, struct symbol *left,
+                 const struct symbol *right)
 {
-    size_t count = 0;
-    if (!loam_memory_grow(encoder->memory, (void **)&encoder->symbols, &encoder->symbol_capacity,
-                          length, sizeof *encoder->symbols))
-        return 0;
-    for (size_t i = 0; i < length; count++) {
-        uint32_t c;
-        size_t bytes = loam_utf8_decode(&c, text + i, length - i);
-        encoder->symbols[count] = (struct symbol){.previous = (int32_t)count - 1,
-                                                  .next = (int32_t)count + 1,
-                                                  .start = (uint32_t)i,
-                                                  .length = (uint32_t)bytes,
-                                                  .token = -1};
-        i += bytes;
-    }
-    encoder->symbols[count - 1].next = -1;
-    encoder->heap_count = 0;
-    for (size_t i = 0; i + 1 < count; i++)
-        if (!propose(encoder, text, (int32_t)i, (int32_t)i + 1))
-            return 0;
-    return count;
+    uint32_t length = left->length + right->length;
+    left->rank = NO_RANK;
+    if (length > t->longest)
+        return;
+    int32_t id = loam_vocabulary_find(t, text + left->start, length);
+    if (id < 0 || (t->tokens[id].flags & LOAM_TOKEN_BYTE))
+        return;
+    left->rank = rank_of_score(t->tokens[id].score);
+    left->result = id;
 }
 
 static loam_status emit(struct encoder *encoder, struct token_list *out, const char *text,
@@ -75,14 +55,75 @@ static loam_status emit(struct encoder *encoder, struct token_list *out, const c
 loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, const char *text,
                             size_t length, loam_error *error)
 {
-    if (length == 0)
-        return LOAM_OK;
-    if (start(encoder, text, length) == 0)
+    size_t count = 0;
+    if (!loam_merge_reserve(encoder, length))
         return loam_fail_memory(error, length * sizeof(struct symbol));
-    if (!loam_merge_all(encoder, text, propose))
-        return loam_fail_memory(error, encoder->heap_capacity * sizeof(struct candidate));
+    for (size_t i = 0; i < length; count++) { /* a symbol for each character */
+        uint32_t c;
+        size_t bytes = loam_utf8_decode(&c, text + i, length - i);
+        encoder->symbols[count] = (struct symbol){
+            .start = (uint32_t)i, .length = (uint32_t)bytes, .token = -1, .result = -1};
+        i += bytes;
+    }
+    count = loam_merge_all(encoder, text, count, rank);
     loam_status status = LOAM_OK;
-    for (int32_t i = 0; !status && i >= 0; i = encoder->symbols[i].next)
+    for (size_t i = 0; !status && i < count; i++)
         status = emit(encoder, out, text, &encoder->symbols[i], error);
+    return status;
+}
+
+static bool is_space(const char *text, size_t length, size_t *bytes)
+{
+    *bytes = text[0] == ' ' ? 1 : 3;
+    return text[0] == ' ' || (length >= 3 && memcmp(text, "\xE2\x96\x81", 3) == 0);
+}
+
+/* Bytes of the first part of a text that can be merged on its own: up to the
+ * next beginning of a run of spaces, over which no token reaches. */
+static size_t part_of(const struct tokenizer *t, const char *text, size_t length)
+{
+    size_t i = 0, bytes;
+    if (t->crosses_spaces)
+        return length;
+    while (i < length && is_space(text + i, length - i, &bytes))
+        i += bytes;
+    while (i < length && !is_space(text + i, length - i, &bytes))
+        i++;
+    return i;
+}
+
+/* Appends text to the buffer, spaces as U+2581. */
+static bool escape(struct encoder *encoder, const char *text, size_t length)
+{
+    if (!loam_encoder_reserve(encoder, encoder->buffer_count + 3 * (uint64_t)length))
+        return false;
+    char *out = encoder->buffer + encoder->buffer_count;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == ' ') {
+            memcpy(out, "\xE2\x96\x81", 3);
+            out += 3;
+        } else {
+            *out++ = text[i];
+        }
+    }
+    encoder->buffer_count = (size_t)(out - encoder->buffer);
+    return true;
+}
+
+/* One more space stands in front where the vocabulary asks for it. If the text
+ * begins with spaces itself, they are one run. */
+loam_status loam_spm_append(struct encoder *encoder, struct token_list *out, const char *text,
+                            size_t length, loam_error *error)
+{
+    const struct tokenizer *t = encoder->tokenizer;
+    loam_status status = LOAM_OK;
+    for (size_t at = 0, part; !status && at < length; at += part) {
+        part = part_of(t, text + at, length - at);
+        encoder->buffer_count = 0;
+        if ((at == 0 && t->adds_space && !escape(encoder, " ", 1)) ||
+            !escape(encoder, text + at, part))
+            return loam_fail_memory(error, 3 * (uint64_t)part);
+        status = loam_encode_word(encoder, out, encoder->buffer, encoder->buffer_count, error);
+    }
     return status;
 }

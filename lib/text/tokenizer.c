@@ -7,70 +7,15 @@
 loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, int32_t id,
                                 loam_error *error)
 {
+    if (list->count < list->capacity) {
+        list->ids[list->count++] = id;
+        return LOAM_OK;
+    }
     if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity, (uint64_t)list->count + 1,
                           sizeof id))
         return loam_fail_memory(error, (list->count + 1) * sizeof id);
     list->ids[list->count++] = id;
     return LOAM_OK;
-}
-
-/* Text without special tokens, by splitter and merges. */
-static loam_status append_words(struct encoder *encoder, struct token_list *list, const char *text,
-                                size_t length, loam_error *error)
-{
-    struct split_walk walk;
-    loam_status status = LOAM_OK;
-    loam_split_begin(&walk, &encoder->tokenizer->splitter, text, length);
-    for (size_t at = 0, word; !status && (word = loam_split_next(&walk)) > 0; at += word)
-        status = loam_bpe_encode(encoder, list, text + at, word, error);
-    return status;
-}
-
-/* Bytes of the first part of escaped text that can be merged on its own: up to
- * the next beginning of a run of spaces, over which no token reaches. */
-static size_t part_of(const struct tokenizer *t, const char *text, size_t length)
-{
-    if (t->crosses_spaces)
-        return length;
-    size_t i = 0;
-    while (length - i >= 3 && memcmp(text + i, "\xE2\x96\x81", 3) == 0)
-        i += 3;
-    const char *next = text + i;
-    while (next && length - (size_t)(next - text) >= 3) {
-        next = memchr(next, 0xE2, length - (size_t)(next - text) - 2);
-        if (next && memcmp(next, "\xE2\x96\x81", 3) == 0)
-            return (size_t)(next - text);
-        next = next ? next + 1 : NULL;
-    }
-    return length;
-}
-
-/* Text without special tokens, spaces as U+2581, one more in front where the
- * vocabulary asks for it. */
-static loam_status append_escaped(struct encoder *encoder, struct token_list *list,
-                                  const char *text, size_t length, loam_error *error)
-{
-    uint64_t room = 3 * ((uint64_t)length + 1);
-    char *escaped = loam_memory_get(encoder->memory, room, 1);
-    if (!escaped)
-        return loam_fail_memory(error, room);
-    size_t written = 0, space = encoder->tokenizer->adds_space ? 1 : 0;
-    for (size_t i = 0; i < length + space; i++) {
-        char c = i < space ? ' ' : text[i - space];
-        if (c == ' ') {
-            memcpy(escaped + written, "\xE2\x96\x81", 3);
-            written += 3;
-        } else {
-            escaped[written++] = c;
-        }
-    }
-    loam_status status = LOAM_OK;
-    for (size_t at = 0, part; !status && at < written; at += part) {
-        part = part_of(encoder->tokenizer, escaped + at, written - at);
-        status = loam_spm_encode(encoder, list, escaped + at, part, error);
-    }
-    loam_memory_free(encoder->memory, escaped);
-    return status;
 }
 
 /* What lies between special tokens. The beginning of the text counts as one:
@@ -80,9 +25,18 @@ static loam_status append_plain(struct encoder *encoder, struct token_list *list
 {
     if (length == 0)
         return LOAM_OK;
-    return encoder->tokenizer->kind == TOKENIZER_BPE
-               ? append_words(encoder, list, text, length, error)
-               : append_escaped(encoder, list, text, length, error);
+    switch (encoder->tokenizer->kind) {
+    case TOKENIZER_BPE:
+        return loam_bpe_append(encoder, list, text, length, error);
+    case TOKENIZER_WORDPIECE:
+        return loam_wordpiece_append(encoder, list, text, length, error);
+    case TOKENIZER_UNIGRAM:
+        return loam_unigram_append(encoder, list, text, length, error);
+    case TOKENIZER_RWKV:
+        return loam_rwkv_append(encoder, list, text, length, error);
+    default:
+        return loam_spm_append(encoder, list, text, length, error);
+    }
 }
 
 static bool is_ascii_space(char c)
@@ -122,15 +76,18 @@ loam_status loam_tokenizer_append(struct token_list *list, const struct tokenize
     if (length > INT32_MAX / 4)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
                          INT32_MAX / 4);
-    if ((flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)
+    if (!loam_words_begin(&encoder, length))
+        status = loam_fail_memory(error, length);
+    if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)
         status = loam_tokenizer_push(list, memory, t->begin, error);
     if (!status)
         status = append_all(&encoder, list, text, length, (flags & LOAM_ENCODE_PARSE_SPECIAL) != 0,
                             error);
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_end)
         status = loam_tokenizer_push(list, memory, t->end, error);
-    loam_memory_free(memory, encoder.symbols);
-    loam_memory_free(memory, encoder.heap);
+    if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_separator)
+        status = loam_tokenizer_push(list, memory, t->separator, error);
+    loam_encoder_end(&encoder);
     return status;
 }
 
@@ -147,7 +104,7 @@ size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *
 
 bool loam_tokenizer_strips_space(const struct tokenizer *t)
 {
-    return t->kind == TOKENIZER_SPM && t->adds_space;
+    return (t->kind == TOKENIZER_SPM || t->kind == TOKENIZER_UNIGRAM) && t->adds_space;
 }
 
 uint32_t loam_tokenizer_count(const struct tokenizer *t)

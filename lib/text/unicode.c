@@ -81,45 +81,19 @@ uint32_t loam_unicode_lower(uint32_t code_point)
     return code_point;
 }
 
-static const struct unicode_parts *find_parts(uint32_t code_point)
+uint32_t loam_unicode_first_part(uint32_t code_point)
 {
-    size_t low = 0, high = loam_unicode_parts_count;
+    size_t low = 0, high = loam_unicode_base_count;
+    if (code_point >= 0xAC00 && code_point < 0xAC00 + 11172) /* section 3.12 */
+        return 0x1100 + (code_point - 0xAC00) / 588;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (loam_unicode_parts[middle].code_point < code_point)
+        if (loam_unicode_bases[middle].code_point < code_point)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < loam_unicode_parts_count && loam_unicode_parts[low].code_point == code_point
-               ? &loam_unicode_parts[low]
-               : NULL;
-}
-
-/* Syllables are composed by arithmetic (section 3.12). */
-static size_t decompose_hangul(uint32_t *out, uint32_t syllable)
-{
-    out[0] = 0x1100 + syllable / 588;
-    out[1] = 0x1161 + syllable % 588 / 28;
-    out[2] = 0x11A7 + syllable % 28;
-    return syllable % 28 ? 3 : 2;
-}
-
-size_t loam_unicode_decompose(uint32_t out[UNICODE_MOST_PARTS], uint32_t code_point)
-{
-    size_t count = 1;
-    out[0] = code_point;
-    if (code_point >= 0xAC00 && code_point < 0xAC00 + 11172)
-        return decompose_hangul(out, code_point - 0xAC00);
-    /* Only the first part is decomposed further; no character has more than
-     * four parts in all, which a test checks. */
-    for (const struct unicode_parts *parts; (parts = find_parts(out[0])) != NULL;) {
-        if (parts->second && count < UNICODE_MOST_PARTS) {
-            memmove(out + 2, out + 1, (count - 1) * sizeof *out);
-            out[1] = parts->second;
-            count++;
-        }
-        out[0] = parts->first;
-    }
-    return count;
+    return low < loam_unicode_base_count && loam_unicode_bases[low].code_point == code_point
+               ? loam_unicode_bases[low].base
+               : code_point;
 }

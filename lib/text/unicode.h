@@ -75,22 +75,20 @@ struct unicode_lower_run {
     int32_t difference;
 };
 
-struct unicode_parts {
-    uint32_t code_point, first, second;
+struct unicode_base {
+    uint32_t code_point, base;
 };
 
 extern const struct unicode_lower_run loam_unicode_lower_runs[];
 extern const size_t loam_unicode_lower_run_count;
-extern const struct unicode_parts loam_unicode_parts[];
-extern const size_t loam_unicode_parts_count;
+extern const struct unicode_base loam_unicode_bases[];
+extern const size_t loam_unicode_base_count;
 
 /* Simple lower case: one code point for one. */
 uint32_t loam_unicode_lower(uint32_t code_point);
 
-enum { UNICODE_MOST_PARTS = 4 };
-
-/* The full canonical decomposition of one character, not reordered. Returns
- * the number of code points, 1 to UNICODE_MOST_PARTS. */
-size_t loam_unicode_decompose(uint32_t out[UNICODE_MOST_PARTS], uint32_t code_point);
+/* The first character of the full canonical decomposition: the letter without
+ * its accents, the first letter of a Hangul syllable. */
+uint32_t loam_unicode_first_part(uint32_t code_point);
 
 #endif

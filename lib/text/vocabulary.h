@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The tokens of a vocabulary, and finding one by its text. */
+/* The tokens of a vocabulary, and what its kinds share. */
 #ifndef LOAM_TEXT_VOCABULARY_H
 #define LOAM_TEXT_VOCABULARY_H
 
 #include "format/gguf.h"
+#include "text/charsmap.h"
 #include "text/split.h"
+#include "text/trie.h"
 
 enum tokenizer_kind {
-    TOKENIZER_SPM, /* "llama": SentencePiece, merged by score */
-    TOKENIZER_BPE  /* "gpt2": byte-level, merged by rank */
+    TOKENIZER_SPM,       /* "llama": SentencePiece, merged by score */
+    TOKENIZER_BPE,       /* "gpt2": byte-level, merged by rank */
+    TOKENIZER_WORDPIECE, /* "bert" */
+    TOKENIZER_UNIGRAM,   /* "t5": SentencePiece, best sum of scores */
+    TOKENIZER_RWKV       /* "rwkv": longest match */
 };
 
 struct token {
@@ -18,6 +23,7 @@ struct token {
     float score;
     uint32_t flags;    /* LOAM_TOKEN_... */
     bool takes_spaces; /* white space behind it in a text goes with it */
+    bool plain;        /* text can become it that is not special */
 };
 
 /* Of the hash table of texts; the tag saves looking at tokens that differ. */
@@ -45,14 +51,21 @@ struct tokenizer {
     struct token *tokens;
     uint32_t count;
     uint32_t longest;          /* bytes of the longest text */
-    struct text_slot *by_text; /* open hash table */
+    struct text_slot *by_text; /* open hash table, of kinds that merge */
     uint64_t text_mask;
     struct merge *merges; /* open hash table by left and right, left -1 empty */
     uint64_t merge_mask;
+    struct trie trie;         /* of the other kinds */
     int32_t byte_tokens[256]; /* token of each byte, or -1 */
-    int32_t begin, end, unknown;
+    int32_t begin, end, unknown, separator;
     bool adds_begin, adds_end, adds_space;
-    bool crosses_spaces;        /* SPM: some token goes on with a space after another character */
+    bool adds_separator;        /* after a text, WordPiece */
+    bool crosses_spaces;        /* some token goes on with U+2581 after another character */
+    bool merges_spaces;         /* Unigram: of spaces one is left, none at the ends */
+    bool lower_case;            /* WordPiece */
+    bool strips_accents;        /* WordPiece */
+    float unknown_score;        /* Unigram */
+    struct charsmap charsmap;   /* Unigram */
     uint8_t special_first[256]; /* first bytes of special tokens: 1 control, 2 user-defined */
     int32_t *special;           /* ids sorted by text, each text once */
     size_t special_count;
@@ -69,9 +82,30 @@ int32_t loam_vocabulary_find(const struct tokenizer *tokenizer, const char *text
 const struct merge *loam_vocabulary_merge(const struct tokenizer *tokenizer, int32_t left,
                                           int32_t right);
 
+/* Builds what encoding looks tokens up in, when the tokens have been read;
+ * `merges` (NULL if the kind has none) are texts "left right" by rank.
+ * [errors: MEMORY, FORMAT, UNSUPPORTED (a token is too long for its kind)] */
+loam_status loam_vocabulary_index(struct tokenizer *tokenizer, const struct gguf_entry *merges,
+                                  loam_error *error);
+
+enum { VOCABULARY_MAX_TOKENS = 1 << 24 };
+
+/* A hash of texts, both halves mixed well. */
+uint64_t loam_vocabulary_hash(const char *text, size_t length);
+
 /* Marks control tokens and tokens that end a text by what they are called.
  * Converters often mark them as text of the user's: they are not. */
 void loam_vocabulary_mark_by_name(struct tokenizer *tokenizer);
+
+/* ---- pieces.c: from the texts of a file to bytes ---- */
+
+/* Sets piece and plain of a token from its text and flags. room[text_length + 1]
+ * lives as long as the token and may hold the piece. */
+void loam_piece_make(struct token *token, enum tokenizer_kind kind, char *room);
+
+/* Byte-level text to bytes; characters outside the alphabet stay, and *plain is
+ * false. Writes at most `length` bytes, returns their number. */
+uint32_t loam_piece_decode_bytes(char *out, const char *text, size_t length, bool *plain);
 
 /* ---- special.c ---- */
 
@@ -84,52 +118,97 @@ int32_t loam_special_at(const struct tokenizer *tokenizer, const char *text, siz
 
 /* ---- encoding ---- */
 
-/* Scratch of one encoding call, grown as needed. */
+/* A part of a word. */
 struct symbol {
-    int32_t previous, next; /* -1: none */
-    uint32_t start, length; /* in the text; 0: merged away */
+    uint32_t start, length; /* in the text; length 0: merged away */
     int32_t token;
+    int32_t result;         /* of merging it with the next one */
+    uint32_t rank;          /* of that merge, the smallest first; or NO_RANK */
+    int32_t previous, next; /* -1: none */
 };
 
-struct candidate {
-    float score;   /* SPM: larger first */
-    uint32_t rank; /* BPE: smaller first */
-    int32_t left, right;
-    uint32_t length; /* of both; tells a stale candidate */
-    int32_t result;
-};
+#define NO_RANK UINT32_MAX
 
+struct best;
+struct cached_word;
+
+/* Scratch of one encoding call, grown as needed. */
 struct encoder {
     const struct tokenizer *tokenizer;
     struct memory *memory;
     struct symbol *symbols;
     size_t symbol_capacity;
-    struct candidate *heap;
-    size_t heap_count, heap_capacity;
+    uint64_t *queue;
+    size_t queue_capacity;
+    char *buffer; /* normalised text */
+    size_t buffer_count, buffer_capacity;
+    struct best *best;
+    size_t best_capacity;
+    struct cached_word *words;
+    uint64_t word_mask;
 };
 
-struct token_list;
+void loam_encoder_end(struct encoder *encoder);
 
-/* Appends the tokens of a word (BPE), or of a text with spaces already
- * escaped (SPM). */
-loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, const char *text,
-                            size_t length, loam_error *error);
-loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, const char *text,
-                            size_t length, loam_error *error);
+/* Makes the buffer hold at least `bytes`; false without memory. */
+bool loam_encoder_reserve(struct encoder *encoder, uint64_t bytes);
+
+struct token_list;
 
 /* Appends one id. */
 loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, int32_t id,
                                 loam_error *error);
 
-/* ---- merge.c: the queue of possible merges ---- */
+/* ---- words.c ---- */
 
-bool loam_merge_push(struct encoder *encoder, const struct candidate *candidate);
-/* Adds the merge of two neighbouring symbols of the text to the queue, if there
- * is one; -1 is no symbol. false without memory. */
-typedef bool (*merge_proposal)(struct encoder *encoder, const char *text, int32_t left,
-                               int32_t right);
+/* Prepares to remember words of a text of that length; false without memory. */
+bool loam_words_begin(struct encoder *encoder, size_t text_length);
 
-/* Carries out merges, the best first, until none is left. */
-bool loam_merge_all(struct encoder *encoder, const char *text, merge_proposal propose);
+/* Appends the tokens of a word in the form of the kind (below), from memory if
+ * it was seen before. */
+loam_status loam_encode_word(struct encoder *encoder, struct token_list *out, const char *text,
+                             size_t length, loam_error *error);
+
+/* ---- the kinds: words, length at least 1 ---- */
+
+/* A word in bytes. */
+loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, const char *text,
+                            size_t length, loam_error *error);
+/* A text with spaces as U+2581. */
+loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, const char *text,
+                            size_t length, loam_error *error);
+/* A word normalised, U+2581 in front. */
+loam_status loam_wordpiece_encode(struct encoder *encoder, struct token_list *out, const char *text,
+                                  size_t length, loam_error *error);
+/* A text normalised, with spaces as U+2581. */
+loam_status loam_unigram_encode(struct encoder *encoder, struct token_list *out, const char *text,
+                                size_t length, loam_error *error);
+
+/* ---- the kinds: texts between special tokens ---- */
+
+loam_status loam_bpe_append(struct encoder *encoder, struct token_list *out, const char *text,
+                            size_t length, loam_error *error);
+loam_status loam_spm_append(struct encoder *encoder, struct token_list *out, const char *text,
+                            size_t length, loam_error *error);
+loam_status loam_wordpiece_append(struct encoder *encoder, struct token_list *out, const char *text,
+                                  size_t length, loam_error *error);
+loam_status loam_unigram_append(struct encoder *encoder, struct token_list *out, const char *text,
+                                size_t length, loam_error *error);
+loam_status loam_rwkv_append(struct encoder *encoder, struct token_list *out, const char *text,
+                             size_t length, loam_error *error);
+
+/* ---- merge.c ---- */
+
+/* Sets rank and result of `left` for its merge with the symbol behind it. */
+typedef void (*merge_rank)(const struct tokenizer *tokenizer, const char *text, struct symbol *left,
+                           const struct symbol *right);
+
+/* Makes room for that many symbols and their merging; false without memory. */
+bool loam_merge_reserve(struct encoder *encoder, size_t count);
+
+/* Merges encoder->symbols[count], with start, length and token set, until no
+ * merge is left: the lowest rank first, ties to the left. Returns how many are
+ * left, at the front of the array. Takes no memory. */
+size_t loam_merge_all(struct encoder *encoder, const char *text, size_t count, merge_rank rank);
 
 #endif

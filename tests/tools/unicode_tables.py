@@ -50,16 +50,20 @@ def read_scripts(folder):
 
 
 def read_mappings(folder):
-    """Simple lower case {code: code}, canonical decompositions {code: (first, second or 0)}."""
-    lower, parts = {}, {}
+    """Simple lower case {code: code}, first characters of full canonical decompositions
+    {code: code} but for Hangul, which is arithmetic."""
+    lower, bases = {}, {}
     for line in open(os.path.join(folder, "UnicodeData.txt"), encoding="ascii"):
         fields = line.split(";")
         code = int(fields[0], 16)
         if fields[13]:
             lower[code] = int(fields[13], 16)
         if fields[5] and not fields[5].startswith("<"):
-            parts[code] = tuple(int(part, 16) for part in fields[5].split())
-    return lower, parts
+            bases[code] = int(fields[5].split()[0], 16)
+    for code in bases:
+        while bases[code] in bases:
+            bases[code] = bases[bases[code]]
+    return lower, bases
 
 
 def lower_runs(lower):
@@ -119,17 +123,16 @@ def main():
     print("const struct unicode_script_range loam_unicode_script_ranges[] = {")
     print_rows(["{0x%04X, 0x%04X, %d}," % row for row in scripts], 4)
     print("const size_t loam_unicode_script_range_count = %d;\n" % len(scripts))
-    lower, parts = read_mappings(folder)
+    lower, bases = read_mappings(folder)
     runs = lower_runs(lower)
     print("/* Lower case: first, last, stride, what is added. */")
     print("const struct unicode_lower_run loam_unicode_lower_runs[] = {")
     print_rows(["{0x%04X, 0x%04X, %d, %d}," % tuple(run) for run in runs], 4)
     print("const size_t loam_unicode_lower_run_count = %d;\n" % len(runs))
-    print("/* Canonical decompositions but for Hangul: code point, first part, second or 0. */")
-    print("const struct unicode_parts loam_unicode_parts[] = {")
-    print_rows(["{0x%04X, 0x%04X, 0x%04X}," % (code, parts[code][0], (parts[code] + (0,))[1])
-                for code in sorted(parts)], 4)
-    print("const size_t loam_unicode_parts_count = %d;" % len(parts))
+    print("/* Canonical decompositions but for Hangul: code point, first character. */")
+    print("const struct unicode_base loam_unicode_bases[] = {")
+    print_rows(["{0x%04X, 0x%04X}," % (code, bases[code]) for code in sorted(bases)], 5)
+    print("const size_t loam_unicode_base_count = %d;" % len(bases))
 
 
 main()

@@ -631,8 +631,8 @@ static void broken_vocabularies_are_refused(void)
         end(t);
     }
     words = spm_words();
-    words.kind = "bert";
-    refused(&words, LOAM_UNSUPPORTED, "tokenizer.ggml.model", "\"bert\"");
+    words.kind = "plamo2";
+    refused(&words, LOAM_UNSUPPORTED, "tokenizer.ggml.model", "\"plamo2\"");
     refused(byte_words("gpt-9", NULL, 0, (const char *const[]){"a b"}, 1), LOAM_UNSUPPORTED,
             "tokenizer.ggml.pre",
             "\"gpt-9\" is not supported; supported: gpt-2, ");
