@@ -49,8 +49,13 @@ static loam_status append_all(struct encoder *encoder, struct token_list *list, 
 {
     const struct tokenizer *t = encoder->tokenizer;
     size_t start = 0;
+    uint8_t wanted = control ? 3 : 2;
     loam_status status = LOAM_OK;
     for (size_t i = 0; !status && i < length;) {
+        while (i < length && !(t->special_first[(unsigned char)text[i]] & wanted))
+            i++;
+        if (i == length)
+            break;
         int32_t id = loam_special_at(t, text + i, length - i, control);
         if (id < 0) {
             i++;
