@@ -23,8 +23,13 @@ uint32_t loam_piece_decode_bytes(char *out, const char *text, size_t length, boo
     for (size_t i = 0; i < length;) {
         uint32_t c = (unsigned char)text[i];
         size_t size = 1;
-        if (c >= 0x80)
+        if (c >= 0xC2 && c <= 0xDF && i + 1 < length &&
+            ((unsigned char)text[i + 1] & 0xC0) == 0x80) {
+            c = (c & 0x1F) << 6 | ((unsigned char)text[i + 1] & 0x3F); /* most of the alphabet */
+            size = 2;
+        } else if (c >= 0x80) {
             size = loam_utf8_decode(&c, text + i, length - i);
+        }
         int byte = byte_of_character(c);
         if (byte >= 0) {
             out[written++] = (char)byte;

@@ -84,7 +84,7 @@ const struct merge *loam_vocabulary_merge(const struct tokenizer *t, int32_t lef
 static uint64_t table_size(uint64_t count)
 {
     uint64_t size = 16;
-    while (size < 2 * count)
+    while (2 * size < 3 * count)
         size *= 2;
     return size;
 }
@@ -120,57 +120,133 @@ static loam_status build_text_table(struct tokenizer *t, loam_error *error)
     return LOAM_OK;
 }
 
-/* Both halves of "left right" as tokens. Merges that name texts which are no
- * tokens, or make one, are left out: they could only lead to bytes again. */
-static loam_status add_merge(struct tokenizer *t, struct gguf_string text, uint32_t rank,
-                             char *scratch, loam_error *error)
+/* ---- merges ---------------------------------------------------------------- */
+
+/* Merges are looked at some at a time: first where their texts would lie, then
+ * what lies there, so that memory is not waited for one by one. */
+enum { BATCH = 16, LEFT = 0, RIGHT = 1, RESULT = 2 };
+
+struct pending {
+    char *bytes; /* of left and right, decoded */
+    uint32_t starts[3], lengths[3];
+    uint64_t hashes[3];
+    int32_t ids[3];
+};
+
+static void fetch(const void *address)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#else
+    (void)address;
+#endif
+}
+
+/* Takes "left right" apart. */
+static loam_status decode_merge(struct pending *out, const struct tokenizer *t,
+                                struct gguf_string text, uint32_t rank, loam_error *error)
 {
     const char *space = text.length > 2 ? memchr(text.data + 1, ' ', text.length - 2) : NULL;
+    bool plain;
     if (!space)
         return loam_fail(
             error, LOAM_FORMAT,
             "tokenizer.ggml.merges: merge %u (\"%.*s\") is not two texts with a space between",
             rank, LOAM_SHOWN(text.length), text.data);
-    size_t left_length = (size_t)(space - text.data), right_length = text.length - left_length - 1;
-    bool plain;
-    uint32_t left_bytes = loam_piece_decode_bytes(scratch, text.data, left_length, &plain);
+    size_t left = (size_t)(space - text.data);
+    uint32_t left_bytes = loam_piece_decode_bytes(out->bytes, text.data, left, &plain);
     uint32_t right_bytes =
-        loam_piece_decode_bytes(scratch + left_bytes, space + 1, right_length, &plain);
-    int32_t left = loam_vocabulary_find(t, scratch, left_bytes);
-    int32_t right = loam_vocabulary_find(t, scratch + left_bytes, right_bytes);
-    int32_t result = loam_vocabulary_find(t, scratch, left_bytes + right_bytes);
-    if (left < 0 || right < 0 || result < 0)
+        loam_piece_decode_bytes(out->bytes + left_bytes, space + 1, text.length - left - 1, &plain);
+    out->starts[LEFT] = out->starts[RESULT] = 0;
+    out->starts[RIGHT] = out->lengths[LEFT] = left_bytes;
+    out->lengths[RIGHT] = right_bytes;
+    out->lengths[RESULT] = left_bytes + right_bytes;
+    for (int i = LEFT; i <= RESULT; i++) {
+        out->hashes[i] = loam_vocabulary_hash(out->bytes + out->starts[i], out->lengths[i]);
+        fetch(&t->by_text[out->hashes[i] & t->text_mask]);
+    }
+    return LOAM_OK;
+}
+
+/* Fetches the first tokens that the merges may mean, then their texts. */
+static void fetch_tokens(const struct tokenizer *t, const struct pending *batch, size_t count)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t k = 0; k < count; k++)
+            for (int i = LEFT; i <= RESULT; i++) {
+                int32_t id = t->by_text[batch[k].hashes[i] & t->text_mask].id;
+                if (id >= 0)
+                    fetch(pass ? (const void *)t->tokens[id].piece : &t->tokens[id]);
+            }
+}
+
+/* Both halves of "left right" and the whole as tokens; -1 for what is none. */
+static void find_tokens(const struct tokenizer *t, struct pending *p)
+{
+    for (int i = LEFT; i <= RESULT; i++) {
+        const struct text_slot *slot =
+            text_slot(t, p->bytes + p->starts[i], p->lengths[i], p->hashes[i]);
+        p->ids[i] = slot ? slot->id : -1;
+    }
+    fetch(&t->merges[hash_pair(p->ids[LEFT], p->ids[RIGHT]) & t->merge_mask]);
+}
+
+/* Merges that name texts which are no
+ * tokens, or make one, are left out: they could only lead to bytes again. */
+static loam_status add_merge(struct tokenizer *t, const struct pending *p, uint32_t rank,
+                             loam_error *error)
+{
+    const int32_t *ids = p->ids;
+    if (ids[LEFT] < 0 || ids[RIGHT] < 0 || ids[RESULT] < 0)
         return LOAM_OK;
-    uint64_t slot = merge_slot(t, left, right);
+    uint64_t slot = merge_slot(t, ids[LEFT], ids[RIGHT]);
     if (slot == UINT64_MAX)
         return loam_fail(error, LOAM_FORMAT, "tokenizer.ggml.merges: too many merges hash alike");
     if (t->merges[slot].left < 0) /* the first of equal ones is the strongest */
-        t->merges[slot] =
-            (struct merge){.left = left, .right = right, .result = result, .rank = rank};
+        t->merges[slot] = (struct merge){
+            .left = ids[LEFT], .right = ids[RIGHT], .result = ids[RESULT], .rank = rank};
     return LOAM_OK;
+}
+
+static loam_status add_merges(struct tokenizer *t, const struct gguf_entry *merges, char *scratch,
+                              uint64_t longest, loam_error *error)
+{
+    struct pending batch[BATCH];
+    loam_status status = LOAM_OK;
+    for (int k = 0; k < BATCH; k++)
+        batch[k].bytes = scratch + k * longest;
+    for (uint64_t i = 0; !status && i < merges->count; i += BATCH) {
+        size_t count = loam_min(BATCH, merges->count - i);
+        for (size_t k = 0; !status && k < count; k++)
+            status = decode_merge(&batch[k], t, merges->strings[i + k], (uint32_t)(i + k), error);
+        if (!status)
+            fetch_tokens(t, batch, count);
+        for (size_t k = 0; !status && k < count; k++)
+            find_tokens(t, &batch[k]);
+        for (size_t k = 0; !status && k < count; k++)
+            status = add_merge(t, &batch[k], (uint32_t)(i + k), error);
+    }
+    return status;
 }
 
 static loam_status build_merges(struct tokenizer *t, const struct gguf_entry *merges,
                                 loam_error *error)
 {
-    loam_status status = LOAM_OK;
     if (merges->count > VOCABULARY_MAX_TOKENS)
         return loam_fail(error, LOAM_FORMAT, "tokenizer.ggml.merges: %llu merges, at most %d",
                          (unsigned long long)merges->count, VOCABULARY_MAX_TOKENS);
-    uint64_t size = table_size(merges->count), longest = 0;
+    uint64_t size = table_size(merges->count), longest = 1;
     for (uint64_t i = 0; i < merges->count; i++)
         longest = loam_max(longest, merges->strings[i].length);
     t->merges = loam_arena_get(&t->arena, size, sizeof *t->merges);
-    char *scratch = loam_memory_get(t->memory, longest + 1, 1);
+    char *scratch = loam_memory_get(t->memory, BATCH * longest, 1);
     if (!t->merges || !scratch) {
         loam_memory_free(t->memory, scratch);
         return loam_fail_memory(error, size * sizeof *t->merges);
     }
     t->merge_mask = size - 1;
-    for (uint64_t i = 0; i < size; i++)
-        t->merges[i].left = -1;
-    for (uint64_t i = 0; !status && i < merges->count; i++)
-        status = add_merge(t, merges->strings[i], (uint32_t)i, scratch, error);
+    memset(t->merges, 0xFF, (size_t)size * sizeof *t->merges); /* left -1 */
+    loam_status status = add_merges(t, merges, scratch, longest, error);
     loam_memory_free(t->memory, scratch);
     return status;
 }
