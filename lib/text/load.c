@@ -34,17 +34,17 @@ static loam_status check_count(const struct gguf_entry *entry, uint64_t count, c
                      (unsigned long long)entry->count, (unsigned long long)count);
 }
 
-/* Whether U+2581 follows something other than U+2581 in the text. */
-static bool crosses_space(const char *text, size_t length)
+/* Notes which bytes stand side by side in a token. */
+static void note_joins(struct tokenizer *t, const struct token *token)
 {
-    bool space = true, before = true;
-    for (size_t i = 0; i < length; before = space) {
-        space = length - i >= 3 && memcmp(text + i, "\xE2\x96\x81", 3) == 0;
-        if (space && !before)
-            return true;
-        i += space ? 3 : 1;
+    size_t size;
+    unsigned char before = 0;
+    for (size_t i = 0; i < token->text_length; i += size) {
+        unsigned char byte = loam_vocabulary_joint(token->text + i, token->text_length - i, &size);
+        if (i > 0)
+            t->joins[before][byte >> 3] |= (uint8_t)(1 << (byte & 7));
+        before = byte;
     }
-    return false;
 }
 
 struct token_arrays {
@@ -108,7 +108,7 @@ static loam_status read_tokens(struct tokenizer *t, const struct gguf *gguf, loa
         if (text.length > t->longest)
             t->longest = (uint32_t)text.length;
         if (t->kind == TOKENIZER_SPM || t->kind == TOKENIZER_UNIGRAM)
-            t->crosses_spaces = t->crosses_spaces || crosses_space(text.data, text.length);
+            note_joins(t, &t->tokens[i]);
     }
     return LOAM_OK;
 }

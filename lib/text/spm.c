@@ -52,46 +52,6 @@ static loam_status emit(struct encoder *encoder, struct token_list *out, const c
     return status;
 }
 
-loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, const char *text,
-                            size_t length, loam_error *error)
-{
-    size_t count = 0;
-    if (!loam_merge_reserve(encoder, length))
-        return loam_fail_memory(error, length * sizeof(struct symbol));
-    for (size_t i = 0; i < length; count++) { /* a symbol for each character */
-        uint32_t c;
-        size_t bytes = loam_utf8_decode(&c, text + i, length - i);
-        encoder->symbols[count] = (struct symbol){
-            .start = (uint32_t)i, .length = (uint32_t)bytes, .token = -1, .result = -1};
-        i += bytes;
-    }
-    count = loam_merge_all(encoder, text, count, rank);
-    loam_status status = LOAM_OK;
-    for (size_t i = 0; !status && i < count; i++)
-        status = emit(encoder, out, text, &encoder->symbols[i], error);
-    return status;
-}
-
-static bool is_space(const char *text, size_t length, size_t *bytes)
-{
-    *bytes = text[0] == ' ' ? 1 : 3;
-    return text[0] == ' ' || (length >= 3 && memcmp(text, "\xE2\x96\x81", 3) == 0);
-}
-
-/* Bytes of the first part of a text that can be merged on its own: up to the
- * next beginning of a run of spaces, over which no token reaches. */
-static size_t part_of(const struct tokenizer *t, const char *text, size_t length)
-{
-    size_t i = 0, bytes;
-    if (t->crosses_spaces)
-        return length;
-    while (i < length && is_space(text + i, length - i, &bytes))
-        i += bytes;
-    while (i < length && !is_space(text + i, length - i, &bytes))
-        i++;
-    return i;
-}
-
 /* Appends text to the buffer, spaces as U+2581. */
 static bool escape(struct encoder *encoder, const char *text, size_t length)
 {
@@ -110,20 +70,69 @@ static bool escape(struct encoder *encoder, const char *text, size_t length)
     return true;
 }
 
+/* The text in the buffer. */
+static loam_status encode_buffer(struct encoder *encoder, struct token_list *out, loam_error *error)
+{
+    const char *text = encoder->buffer;
+    size_t length = encoder->buffer_count, count = 0;
+    if (!loam_merge_reserve(encoder, length))
+        return loam_fail_memory(error, length * sizeof(struct symbol));
+    for (size_t i = 0; i < length; count++) { /* a symbol for each character */
+        uint32_t c;
+        size_t bytes = loam_utf8_decode(&c, text + i, length - i);
+        encoder->symbols[count] = (struct symbol){
+            .start = (uint32_t)i, .length = (uint32_t)bytes, .token = -1, .result = -1};
+        i += bytes;
+    }
+    count = loam_merge_all(encoder, text, count, rank);
+    loam_status status = LOAM_OK;
+    for (size_t i = 0; !status && i < count; i++)
+        status = emit(encoder, out, text, &encoder->symbols[i], error);
+    return status;
+}
+
+loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, const char *text,
+                            size_t length, loam_error *error)
+{
+    encoder->buffer_count = 0;
+    if (!escape(encoder, text, length))
+        return loam_fail_memory(error, 3 * (uint64_t)length);
+    return encode_buffer(encoder, out, error);
+}
+
+/* Bytes of the first part of a text that can be merged on its own. It ends where
+ * a character begins. */
+static size_t part_of(const struct tokenizer *t, const char *text, size_t length)
+{
+    size_t size;
+    unsigned char before = 0;
+    for (size_t i = 0; i < length; i += size) {
+        unsigned char byte = loam_vocabulary_joint(text + i, length - i, &size);
+        if (i > 0 && (byte & 0xC0) != 0x80 && !loam_vocabulary_joins(t, before, byte))
+            return i;
+        before = byte;
+    }
+    return length;
+}
+
 /* One more space stands in front where the vocabulary asks for it. If the text
  * begins with spaces itself, they are one run. */
 loam_status loam_spm_append(struct encoder *encoder, struct token_list *out, const char *text,
                             size_t length, loam_error *error)
 {
     const struct tokenizer *t = encoder->tokenizer;
+    size_t at = 0;
     loam_status status = LOAM_OK;
-    for (size_t at = 0, part; !status && at < length; at += part) {
-        part = part_of(t, text + at, length - at);
+    if (t->adds_space) {
+        at = part_of(t, text, length);
         encoder->buffer_count = 0;
-        if ((at == 0 && t->adds_space && !escape(encoder, " ", 1)) ||
-            !escape(encoder, text + at, part))
-            return loam_fail_memory(error, 3 * (uint64_t)part);
-        status = loam_encode_word(encoder, out, encoder->buffer, encoder->buffer_count, error);
+        if (!escape(encoder, " ", 1) || !escape(encoder, text, at))
+            return loam_fail_memory(error, 3 * (uint64_t)at);
+        status = encode_buffer(encoder, out, error);
+    }
+    for (size_t part; !status && at < length; at += part) {
+        part = part_of(t, text + at, length - at);
+        status = loam_encode_word(encoder, out, text + at, part, error);
     }
     return status;
 }

@@ -87,9 +87,10 @@ loam_status loam_unigram_encode(struct encoder *encoder, struct token_list *out,
 struct normaliser {
     struct encoder *encoder;
     struct token_list *out;
-    size_t first;   /* tokens that were there before this text */
-    bool in_word;   /* the last character was no space */
-    bool has_space; /* the space in front of the text is there */
+    size_t first;       /* tokens that were there before this text */
+    unsigned char last; /* byte in the buffer; ' ' for U+2581 */
+    bool in_word;       /* the last character was no space */
+    bool has_space;     /* the space in front of the text is there */
 };
 
 /* The part in the buffer becomes tokens. Unknown neighbours of two parts are
@@ -112,47 +113,52 @@ static loam_status end_part(struct normaliser *n, loam_error *error)
     return status;
 }
 
-/* A run of spaces begins a new part where no token reaches over its beginning. */
-static loam_status add_space(struct normaliser *n, loam_error *error)
+/* A byte, or U+2581 for a space, goes to the buffer; a new part begins where no
+ * token reaches over. */
+static loam_status add_joint(struct normaliser *n, unsigned char byte, loam_error *error)
 {
     struct encoder *encoder = n->encoder;
-    size_t count = encoder->buffer_count;
-    bool in_run = count >= 3 && memcmp(encoder->buffer + count - 3, "\xE2\x96\x81", 3) == 0;
     loam_status status = LOAM_OK;
-    if (!in_run && !encoder->tokenizer->crosses_spaces)
+    if (encoder->buffer_count && (byte & 0xC0) != 0x80 &&
+        !loam_vocabulary_joins(encoder->tokenizer, n->last, byte))
         status = end_part(n, error);
     if (!status && !loam_encoder_reserve(encoder, encoder->buffer_count + 3))
         status = loam_fail_memory(error, encoder->buffer_count + 3);
-    if (!status) {
+    if (status)
+        return status;
+    if (byte == ' ') {
         memcpy(encoder->buffer + encoder->buffer_count, "\xE2\x96\x81", 3);
         encoder->buffer_count += 3;
+    } else {
+        encoder->buffer[encoder->buffer_count++] = (char)byte;
     }
-    return status;
+    n->last = byte;
+    return LOAM_OK;
 }
 
-/* Bytes of one character, normalised. */
+/* Bytes of one character, normalised. A U+2581 of the text is a letter here, but
+ * to tokens it is a space. */
 static loam_status add_bytes(struct normaliser *n, const char *bytes, size_t count,
                              loam_error *error)
 {
     const struct tokenizer *t = n->encoder->tokenizer;
     loam_status status = LOAM_OK;
-    for (size_t i = 0; !status && i < count; i++) {
+    for (size_t i = 0, size; !status && i < count; i += size) {
+        unsigned char joint = loam_vocabulary_joint(bytes + i, count - i, &size);
         if (bytes[i] == ' ') {
             n->in_word = false;
             if (!t->merges_spaces)
-                status = add_space(n, error);
+                status = add_joint(n, ' ', error);
             continue;
         }
         if (!n->in_word) {
             n->in_word = true;
             if (t->merges_spaces || (t->adds_space && !n->has_space))
-                status = add_space(n, error);
+                status = add_joint(n, ' ', error);
             n->has_space = true;
         }
-        if (!status && !loam_encoder_reserve(n->encoder, n->encoder->buffer_count + 1))
-            status = loam_fail_memory(error, n->encoder->buffer_count + 1);
         if (!status)
-            n->encoder->buffer[n->encoder->buffer_count++] = bytes[i];
+            status = add_joint(n, joint, error);
     }
     return status;
 }

@@ -60,12 +60,12 @@ struct tokenizer {
     int32_t begin, end, unknown, separator;
     bool adds_begin, adds_end, adds_space;
     bool adds_separator;        /* after a text, WordPiece */
-    bool crosses_spaces;        /* some token goes on with U+2581 after another character */
     bool merges_spaces;         /* Unigram: of spaces one is left, none at the ends */
     bool lower_case;            /* WordPiece */
     bool strips_accents;        /* WordPiece */
     float unknown_score;        /* Unigram */
     struct charsmap charsmap;   /* Unigram */
+    uint8_t joins[256][32];     /* SentencePiece: bit b of [a]: see loam_vocabulary_joins */
     uint8_t special_first[256]; /* first bytes of special tokens: 1 control, 2 user-defined */
     int32_t *special;           /* ids sorted by text, each text once */
     size_t special_count;
@@ -87,6 +87,24 @@ const struct merge *loam_vocabulary_merge(const struct tokenizer *tokenizer, int
  * [errors: MEMORY, FORMAT, UNSUPPORTED (a token is too long for its kind)] */
 loam_status loam_vocabulary_index(struct tokenizer *tokenizer, const struct gguf_entry *merges,
                                   loam_error *error);
+
+/* SentencePiece: whether some token has byte b behind byte a, U+2581 counting as
+ * a space. Where none has, no token reaches over that place of a text, and what
+ * lies on both sides can be encoded for itself. */
+static inline bool loam_vocabulary_joins(const struct tokenizer *tokenizer, unsigned char a,
+                                         unsigned char b)
+{
+    return tokenizer->joins[a][b >> 3] >> (b & 7) & 1;
+}
+
+/* The byte for which the character at text[0], or a byte of it, counts there;
+ * *size is 3 for U+2581, else 1. */
+static inline unsigned char loam_vocabulary_joint(const char *text, size_t length, size_t *size)
+{
+    bool space = length >= 3 && memcmp(text, "\xE2\x96\x81", 3) == 0;
+    *size = space ? 3 : 1;
+    return space ? ' ' : (unsigned char)text[0];
+}
 
 enum { VOCABULARY_MAX_TOKENS = 1 << 24 };
 
@@ -174,7 +192,7 @@ loam_status loam_encode_word(struct encoder *encoder, struct token_list *out, co
 /* A word in bytes. */
 loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, const char *text,
                             size_t length, loam_error *error);
-/* A text with spaces as U+2581. */
+/* A text; spaces may also be U+2581. */
 loam_status loam_spm_encode(struct encoder *encoder, struct token_list *out, const char *text,
                             size_t length, loam_error *error);
 /* A word normalised, U+2581 in front. */
