@@ -8,16 +8,25 @@
  */
 #include "text/vocabulary.h"
 
-enum { SHORT = 24 };
+enum { SHORT = 24, LONG = 4096 };
+
+/* Whether the merges of a word of that size are better put in order at once. */
+static bool uses_order(const struct tokenizer *t, size_t count)
+{
+    return count > LONG && t->merges_ordered;
+}
 
 bool loam_merge_reserve(struct encoder *encoder, size_t count)
 {
     if (!loam_memory_grow(encoder->memory, (void **)&encoder->symbols, &encoder->symbol_capacity,
                           count, sizeof *encoder->symbols))
         return false;
+    if (count <= SHORT)
+        return true;
+    if (uses_order(encoder->tokenizer, count))
+        return loam_merge_ordered_reserve(encoder, count);
     /* A merge takes its own candidate away and adds two. */
-    return count <= SHORT ||
-           loam_memory_grow(encoder->memory, (void **)&encoder->queue, &encoder->queue_capacity,
+    return loam_memory_grow(encoder->memory, (void **)&encoder->queue, &encoder->queue_capacity,
                             2 * (uint64_t)count, sizeof *encoder->queue);
 }
 
@@ -51,15 +60,6 @@ static size_t merge_short(struct encoder *encoder, const char *text, size_t coun
 
 /* ---- the heap -------------------------------------------------------------- */
 
-static void sift_up(uint64_t *heap, size_t at, uint64_t item)
-{
-    while (at > 0 && item < heap[(at - 1) / 4]) {
-        heap[at] = heap[(at - 1) / 4];
-        at = (at - 1) / 4;
-    }
-    heap[at] = item;
-}
-
 static void sift_down(uint64_t *heap, size_t count, size_t at, uint64_t item)
 {
     for (;;) {
@@ -77,7 +77,22 @@ static void sift_down(uint64_t *heap, size_t count, size_t at, uint64_t item)
     heap[at] = item;
 }
 
-static uint64_t pop(uint64_t *heap, size_t *count)
+void loam_heap_make(uint64_t *heap, size_t count)
+{
+    for (size_t i = count / 4 + 1; i > 0; i--)
+        if (i - 1 < count)
+            sift_down(heap, count, i - 1, heap[i - 1]);
+}
+
+void loam_heap_push(uint64_t *heap, size_t *count, uint64_t item)
+{
+    size_t at = (*count)++;
+    for (; at > 0 && item < heap[(at - 1) / 4]; at = (at - 1) / 4)
+        heap[at] = heap[(at - 1) / 4];
+    heap[at] = item;
+}
+
+uint64_t loam_heap_pop(uint64_t *heap, size_t *count)
 {
     uint64_t top = heap[0], last = heap[--*count];
     if (*count)
@@ -85,74 +100,81 @@ static uint64_t pop(uint64_t *heap, size_t *count)
     return top;
 }
 
-static uint64_t key_of(const struct symbol *symbols, int32_t left)
+/* ---- linked symbols -------------------------------------------------------- */
+
+bool loam_merge_rank_again(struct encoder *encoder, const char *text, int32_t at, merge_rank rank)
 {
-    return (uint64_t)symbols[left].rank << 32 | (uint32_t)left;
+    if (at < 0)
+        return false;
+    struct symbol *symbol = &encoder->symbols[at];
+    symbol->rank = NO_RANK;
+    if (symbol->next >= 0)
+        rank(encoder->tokenizer, text, symbol, &encoder->symbols[symbol->next]);
+    return symbol->rank != NO_RANK;
 }
 
-/* Links the symbols and puts all first candidates in the heap. */
-static size_t start(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
+void loam_merge_link(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
 {
-    struct symbol *symbols = encoder->symbols;
-    uint64_t *heap = encoder->queue;
-    size_t waiting = 0;
     for (size_t i = 0; i < count; i++) {
-        symbols[i].previous = (int32_t)i - 1;
-        symbols[i].next = i + 1 < count ? (int32_t)i + 1 : -1;
-        symbols[i].rank = NO_RANK;
-        if (i + 1 < count)
-            rank(encoder->tokenizer, text, &symbols[i], &symbols[i + 1]);
-        if (symbols[i].rank != NO_RANK)
-            heap[waiting++] = key_of(symbols, (int32_t)i);
+        struct symbol *symbol = &encoder->symbols[i];
+        symbol->previous = (int32_t)i - 1;
+        symbol->next = i + 1 < count ? (int32_t)i + 1 : -1;
+        loam_merge_rank_again(encoder, text, (int32_t)i, rank);
     }
-    for (size_t i = waiting / 4 + 1; i > 0; i--)
-        if (i - 1 < waiting)
-            sift_down(heap, waiting, i - 1, heap[i - 1]);
-    return waiting;
 }
 
-/* Ranks the symbol anew and puts it in the heap if it can be merged. */
-static void propose(struct encoder *encoder, const char *text, int32_t left, size_t *waiting,
-                    merge_rank rank)
+void loam_merge_join(struct symbol *symbols, int32_t at)
 {
-    struct symbol *symbols = encoder->symbols;
-    if (left < 0)
-        return;
-    symbols[left].rank = NO_RANK;
-    if (symbols[left].next >= 0)
-        rank(encoder->tokenizer, text, &symbols[left], &symbols[symbols[left].next]);
-    if (symbols[left].rank != NO_RANK)
-        sift_up(encoder->queue, (*waiting)++, key_of(symbols, left));
+    struct symbol *left = &symbols[at], *right = &symbols[left->next];
+    left->length += right->length;
+    left->token = left->result;
+    left->next = right->next;
+    if (right->next >= 0)
+        symbols[right->next].previous = at;
+    right->length = 0;
 }
 
-static size_t merge_long(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
+size_t loam_merge_compact(struct symbol *symbols, size_t count)
 {
-    struct symbol *symbols = encoder->symbols;
-    size_t waiting = start(encoder, text, count, rank), kept = 0;
-    while (waiting) {
-        uint64_t top = pop(encoder->queue, &waiting);
-        int32_t at = (int32_t)(uint32_t)top;
-        struct symbol *left = &symbols[at];
-        if (left->length == 0 || left->rank != top >> 32)
-            continue;
-        struct symbol *right = &symbols[left->next];
-        left->length += right->length;
-        left->token = left->result;
-        left->next = right->next;
-        if (right->next >= 0)
-            symbols[right->next].previous = at;
-        right->length = 0;
-        propose(encoder, text, at, &waiting, rank);
-        propose(encoder, text, left->previous, &waiting, rank);
-    }
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (symbols[i].length)
             symbols[kept++] = symbols[i];
     return kept;
 }
 
+static uint64_t key_of(const struct symbol *symbols, int32_t left)
+{
+    return (uint64_t)symbols[left].rank << 32 | (uint32_t)left;
+}
+
+static size_t merge_long(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
+{
+    struct symbol *symbols = encoder->symbols;
+    size_t waiting = 0;
+    loam_merge_link(encoder, text, count, rank);
+    for (size_t i = 0; i < count; i++)
+        if (symbols[i].rank != NO_RANK)
+            encoder->queue[waiting++] = key_of(symbols, (int32_t)i);
+    loam_heap_make(encoder->queue, waiting);
+    while (waiting) {
+        uint64_t top = loam_heap_pop(encoder->queue, &waiting);
+        int32_t at = (int32_t)(uint32_t)top;
+        if (symbols[at].length == 0 || symbols[at].rank != top >> 32)
+            continue;
+        loam_merge_join(symbols, at);
+        if (loam_merge_rank_again(encoder, text, at, rank))
+            loam_heap_push(encoder->queue, &waiting, key_of(symbols, at));
+        if (loam_merge_rank_again(encoder, text, symbols[at].previous, rank))
+            loam_heap_push(encoder->queue, &waiting, key_of(symbols, symbols[at].previous));
+    }
+    return loam_merge_compact(symbols, count);
+}
+
 size_t loam_merge_all(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
 {
-    return count <= SHORT ? merge_short(encoder, text, count, rank)
-                          : merge_long(encoder, text, count, rank);
+    if (count <= SHORT)
+        return merge_short(encoder, text, count, rank);
+    return uses_order(encoder->tokenizer, count) ? loam_merge_ordered(encoder, text, count, rank)
+                                                 : merge_long(encoder, text, count, rank);
 }

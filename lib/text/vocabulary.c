@@ -202,9 +202,12 @@ static loam_status add_merge(struct tokenizer *t, const struct pending *p, uint3
     uint64_t slot = merge_slot(t, ids[LEFT], ids[RIGHT]);
     if (slot == UINT64_MAX)
         return loam_fail(error, LOAM_FORMAT, "tokenizer.ggml.merges: too many merges hash alike");
-    if (t->merges[slot].left < 0) /* the first of equal ones is the strongest */
-        t->merges[slot] = (struct merge){
-            .left = ids[LEFT], .right = ids[RIGHT], .result = ids[RESULT], .rank = rank};
+    if (t->merges[slot].left >= 0) /* the first of equal ones is the strongest */
+        return LOAM_OK;
+    t->merges[slot] =
+        (struct merge){.left = ids[LEFT], .right = ids[RIGHT], .result = ids[RESULT], .rank = rank};
+    t->tokens[ids[LEFT]].taken = t->tokens[ids[RIGHT]].taken = true;
+    t->merges_ordered = t->merges_ordered && !t->tokens[ids[RESULT]].taken;
     return LOAM_OK;
 }
 
@@ -245,6 +248,8 @@ static loam_status build_merges(struct tokenizer *t, const struct gguf_entry *me
         return loam_fail_memory(error, size * sizeof *t->merges);
     }
     t->merge_mask = size - 1;
+    t->merge_count = (uint32_t)merges->count;
+    t->merges_ordered = true;
     memset(t->merges, 0xFF, (size_t)size * sizeof *t->merges); /* left -1 */
     loam_status status = add_merges(t, merges, scratch, longest, error);
     loam_memory_free(t->memory, scratch);

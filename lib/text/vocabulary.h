@@ -24,6 +24,7 @@ struct token {
     uint32_t flags;    /* LOAM_TOKEN_... */
     bool takes_spaces; /* white space behind it in a text goes with it */
     bool plain;        /* text can become it that is not special */
+    bool taken;        /* by a merge */
 };
 
 /* Of the hash table of texts; the tag saves looking at tokens that differ. */
@@ -55,6 +56,8 @@ struct tokenizer {
     uint64_t text_mask;
     struct merge *merges; /* open hash table by left and right, left -1 empty */
     uint64_t merge_mask;
+    uint32_t merge_count;     /* ranks are less */
+    bool merges_ordered;      /* a merge that makes a token stands before all that take it */
     struct trie trie;         /* of the other kinds */
     int32_t byte_tokens[256]; /* token of each byte, or -1 */
     int32_t begin, end, unknown, separator;
@@ -148,6 +151,8 @@ struct symbol {
 #define NO_RANK UINT32_MAX
 
 struct best;
+struct bucket;
+struct bucket_node;
 struct cached_word;
 
 /* Scratch of one encoding call, grown as needed. */
@@ -158,6 +163,9 @@ struct encoder {
     size_t symbol_capacity;
     uint64_t *queue;
     size_t queue_capacity;
+    struct bucket *buckets; /* [merge_count], all empty between words */
+    struct bucket_node *nodes;
+    size_t node_capacity;
     char *buffer; /* normalised text */
     size_t buffer_count, buffer_capacity;
     struct best *best;
@@ -215,7 +223,7 @@ loam_status loam_unigram_append(struct encoder *encoder, struct token_list *out,
 loam_status loam_rwkv_append(struct encoder *encoder, struct token_list *out, const char *text,
                              size_t length, loam_error *error);
 
-/* ---- merge.c ---- */
+/* ---- merge.c, merge_ordered.c ---- */
 
 /* Sets rank and result of `left` for its merge with the symbol behind it. */
 typedef void (*merge_rank)(const struct tokenizer *tokenizer, const char *text, struct symbol *left,
@@ -228,5 +236,29 @@ bool loam_merge_reserve(struct encoder *encoder, size_t count);
  * merge is left: the lowest rank first, ties to the left. Returns how many are
  * left, at the front of the array. Takes no memory. */
 size_t loam_merge_all(struct encoder *encoder, const char *text, size_t count, merge_rank rank);
+
+/* The same for merges in order and ranks below merge_count: in linear time but
+ * for sorting. */
+bool loam_merge_ordered_reserve(struct encoder *encoder, size_t count);
+size_t loam_merge_ordered(struct encoder *encoder, const char *text, size_t count, merge_rank rank);
+
+/* Links the symbols, ranks them all. */
+void loam_merge_link(struct encoder *encoder, const char *text, size_t count, merge_rank rank);
+
+/* Joins symbol `at` with the next one; the caller ranks it and the one before
+ * anew. */
+void loam_merge_join(struct symbol *symbols, int32_t at);
+
+/* Puts the symbols that are left to the front. */
+size_t loam_merge_compact(struct symbol *symbols, size_t count);
+
+/* Ranks a symbol, if there is one, with what stands behind it now. Whether it
+ * can be merged. */
+bool loam_merge_rank_again(struct encoder *encoder, const char *text, int32_t at, merge_rank rank);
+
+/* A heap of numbers, the smallest on top. */
+void loam_heap_make(uint64_t *heap, size_t count);
+void loam_heap_push(uint64_t *heap, size_t *count, uint64_t item);
+uint64_t loam_heap_pop(uint64_t *heap, size_t *count);
 
 #endif

@@ -136,6 +136,8 @@ void loam_encoder_end(struct encoder *encoder)
 {
     loam_memory_free(encoder->memory, encoder->symbols);
     loam_memory_free(encoder->memory, encoder->queue);
+    loam_memory_free(encoder->memory, encoder->buckets);
+    loam_memory_free(encoder->memory, encoder->nodes);
     loam_memory_free(encoder->memory, encoder->buffer);
     loam_memory_free(encoder->memory, encoder->best);
     loam_memory_free(encoder->memory, encoder->words);
