@@ -2,12 +2,13 @@
 /*
  * A vocabulary and a text, from any bytes. Bytes that begin as a model file do
  * are its header, and their end is the text. Other bytes, and that end, are text
- * for two small vocabularies of our own, under a splitter that the first byte
- * picks.
+ * for small vocabularies of our own, one of each kind, under a splitter that the
+ * first byte picks.
  */
 #include "fuzz.h"
 
 #include "base/utf8.h"
+#include "text/patterns.h"
 #include "tools/tiny_vocabulary.h"
 
 /* Texts that make most merges and special tokens possible. */
@@ -83,9 +84,38 @@ static void with_our_own(const struct tiny_words *words, struct memory *memory, 
     loam_tokenizer_destroy(tokenizer);
 }
 
+/* The name of a splitter by number. */
+static const char *splitter_name(char *out, size_t size, unsigned number)
+{
+    size_t count = 0;
+    while (loam_pattern_at(count))
+        count++;
+    const char *names = loam_pattern_at(number % count)->names;
+    snprintf(out, size, "%.*s", (int)strcspn(names, " "), names);
+    return out;
+}
+
+/* Words, and sums of scores, over the same texts as above. */
+static void other_kinds(struct memory *memory, const uint8_t *data, size_t size)
+{
+    static const char *const kinds[] = {"bert", "t5", "rwkv"};
+    struct tiny_words words = {
+        .texts = spm_texts,
+        .types = spm_types,
+        .count = sizeof spm_texts / sizeof spm_texts[0],
+        .ids = {"cls_token_id", "seperator_token_id", "unknown_token_id"},
+        .id_values = {1, 2, 0},
+        .flags = {"add_space_prefix", "remove_extra_whitespaces", "normalizer.lowercase"}};
+    for (int i = 0; i < 3; i++) {
+        words.kind = kinds[i];
+        words.flag_values[i] = data[0] >> i & 1;
+        with_our_own(&words, memory, data + 1, size - 1);
+    }
+}
+
 static void text_alone(struct memory *memory, const uint8_t *data, size_t size)
 {
-    static const char *const splitters[] = {"gpt-2", "llama-bpe", "smollm", "default"};
+    char splitter[64];
     struct tiny_words words = {.kind = "llama",
                                .texts = spm_texts,
                                .types = spm_types,
@@ -104,7 +134,7 @@ static void text_alone(struct memory *memory, const uint8_t *data, size_t size)
         types[i] = i < BPE_COUNT - 3 ? TINY_NORMAL : i == BPE_COUNT - 1 ? TINY_USER : TINY_CONTROL;
     }
     words = (struct tiny_words){.kind = "gpt2",
-                                .splitter = splitters[data[0] & 3],
+                                .splitter = splitter_name(splitter, sizeof splitter, data[0]),
                                 .texts = texts,
                                 .types = types,
                                 .count = BPE_COUNT,
@@ -128,8 +158,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += size - text;
         size = text < 64 ? text : 64;
     }
-    if (size > 0)
+    if (size > 0) {
         text_alone(&memory, data, size);
+        other_kinds(&memory, data, size);
+    }
     if (atomic_load(&memory.held) != 0)
         abort();
     return 0;

@@ -25,6 +25,8 @@ struct tiny_words {
     uint32_t id_values[4];
     const char *flags[3]; /* the same for true and false */
     bool flag_values[3];
+    const unsigned char *charsmap; /* [charsmap_size] */
+    size_t charsmap_size;
 };
 
 static void tiny_array(struct tiny_file *file, const char *key, uint32_t type, uint64_t count)
@@ -54,7 +56,7 @@ static inline void tiny_vocabulary(struct tiny_file *file, const struct tiny_wor
 {
     uint64_t keys = (words->kind != NULL) + (words->splitter != NULL) + (words->name != NULL) +
                     (words->texts != NULL) + (words->scores != NULL) + (words->types != NULL) +
-                    (words->merges != NULL);
+                    (words->merges != NULL) + (words->charsmap != NULL);
     for (int i = 0; i < 4; i++)
         keys += words->ids[i] != NULL;
     for (int i = 0; i < 3; i++)
@@ -84,6 +86,10 @@ static inline void tiny_vocabulary(struct tiny_file *file, const struct tiny_wor
     }
     if (words->merges)
         tiny_texts(file, "tokenizer.ggml.merges", words->merges, words->merge_count);
+    if (words->charsmap) {
+        tiny_array(file, "tokenizer.ggml.precompiled_charsmap", GGUF_U8, words->charsmap_size);
+        tiny_put(file, words->charsmap, words->charsmap_size);
+    }
     for (int i = 0; i < 4; i++)
         if (words->ids[i]) {
             tiny_named(file, words->ids[i], TINY_U32);

@@ -4,7 +4,6 @@
 #include "test.h"
 
 #include "text/split.h"
-#include "text/unicode.h"
 
 #include <time.h>
 
@@ -183,32 +182,6 @@ static void long_texts_take_linear_time(void)
     free(text);
 }
 
-static void categories_of_characters(void)
-{
-    static const struct {
-        uint32_t code_point;
-        enum category category;
-    } known[] = {{'A', CATEGORY_LU},       {'z', CATEGORY_LL},    {'0', CATEGORY_ND},
-                 {'_', CATEGORY_PC},       {'+', CATEGORY_SM},    {'$', CATEGORY_SC},
-                 {'^', CATEGORY_SK},       {0, CATEGORY_CC},      {0x1C5, CATEGORY_LT},
-                 {0x2B0, CATEGORY_LM},     {0x301, CATEGORY_MN},  {0x903, CATEGORY_MC},
-                 {0x20DD, CATEGORY_ME},    {0x2160, CATEGORY_NL}, {0xB2, CATEGORY_NO},
-                 {0x2014, CATEGORY_PD},    {0x28, CATEGORY_PS},   {0x29, CATEGORY_PE},
-                 {0xAB, CATEGORY_PI},      {0xBB, CATEGORY_PF},   {0x2028, CATEGORY_ZL},
-                 {0x2029, CATEGORY_ZP},    {0xA0, CATEGORY_ZS},   {0x200D, CATEGORY_CF},
-                 {0xD800, CATEGORY_CS},    {0xE000, CATEGORY_CO}, {0x10FFFD, CATEGORY_CO},
-                 {0x10FFFF, CATEGORY_CN},  {0x4E00, CATEGORY_LO}, {0x9FFF, CATEGORY_LO},
-                 {0x1F600, CATEGORY_SO},   {0x378, CATEGORY_CN},  {0x110000, CATEGORY_CN},
-                 {0xFFFFFFFF, CATEGORY_CN}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        CHECK_EQUAL(loam_unicode_category(known[i].code_point), known[i].category);
-    /* White_Space has 25 members. */
-    int spaces = 0;
-    for (uint32_t c = 0; c <= 0x10FFFF; c++)
-        spaces += loam_unicode_is_space(c);
-    CHECK_EQUAL(spaces, 25);
-}
-
 int main(void)
 {
     loam_memory_init(&memory, NULL, 0);
@@ -218,7 +191,6 @@ int main(void)
     RUN(unknown_names_are_not_found);
     RUN(any_bytes_are_split);
     RUN(long_texts_take_linear_time);
-    RUN(categories_of_characters);
     loam_arena_end(&arena);
     return test_end();
 }
