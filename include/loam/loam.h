@@ -628,7 +628,7 @@ LOAM_API void loam_tokenizer_release(loam_tokenizer *tokenizer);
 
 /* Flags of loam_tokenizer_encode. */
 enum {
-    LOAM_ENCODE_ADD_SPECIAL = 1,  /* add begin and end tokens as the vocabulary says */
+    LOAM_ENCODE_ADD_SPECIAL = 1,  /* add begin, end, separator tokens as the vocabulary says */
     LOAM_ENCODE_PARSE_SPECIAL = 2 /* text of a control token becomes that token: trusted text only */
 };
 
@@ -637,7 +637,8 @@ enum {
  * than capacity, TOO_SMALL: ask with capacity 0 to learn the number.
  * Invalid UTF-8 is accepted. Some vocabularies lack a few bytes: those are
  * left out, as by the tokenizers that these vocabularies were made with;
- * decoding and comparing tells.
+ * decoding and comparing tells. WordPiece and Unigram vocabularies normalise
+ * (case, accents, spaces) as they were made to, and do not give that back.
  * [may allocate; errors: MEMORY, TOO_SMALL] */
 LOAM_API loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *out_count,
                                            loam_tokenizer *tokenizer, const char *text,
@@ -680,7 +681,8 @@ LOAM_API loam_status loam_tokenizer_token(loam_token_info *out, loam_tokenizer *
 
 typedef struct loam_tokenizer_info {
     size_t struct_size;
-    loam_string kind;        /* "llama" (SentencePiece), "gpt2" (byte-level BPE), ...: tokenizer.ggml.model */
+    loam_string kind;        /* tokenizer.ggml.model: "llama" (SentencePiece BPE), "t5" (Unigram),
+                              * "gpt2" (byte-level BPE), "bert" (WordPiece), "rwkv" */
     loam_string splitter;    /* tokenizer.ggml.pre, may be empty */
     loam_string chat_template; /* tokenizer.chat_template, not looked into; may be empty */
     uint32_t token_count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/text: Unicode, pre-tokenisers, byte-pair encoding, SentencePiece; text
- * to tokens and back. Knows nothing of weights, graphs or sessions.
+ * lib/text: Unicode, split patterns, vocabularies of all kinds; text to tokens
+ * and back. Knows nothing of weights, graphs or sessions.
  *
  * tokenizer.h: the vocabulary of a model file.
  */
