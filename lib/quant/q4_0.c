@@ -3,7 +3,7 @@
 #include "base/half.h"
 #include "quant/codecs.h"
 
-void loam_dequantize_q4_0(float *out, const void *blocks, size_t n)
+static void dequantize(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n / 32; i++) {
         struct block_q4_0 block; /* copied: blocks may lie at odd addresses */
@@ -25,7 +25,7 @@ static uint8_t nibble(float x, float inverse)
 
 /* The number of largest magnitude becomes -8, with its sign in the scale:
  * the range -8 to 7 is then used to its longer end. */
-void loam_quantize_q4_0(void *blocks, const float *x, size_t n)
+static void quantize(void *blocks, const float *x, size_t n)
 {
     for (size_t i = 0; i < n / 32; i++) {
         struct block_q4_0 block;
@@ -74,4 +74,13 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     }
 }
 
-const struct weight_packing loam_packing_q4_0 = {64, sizeof(struct unit_q4_0), pack, unpack};
+static const struct weight_packing packing = {64, sizeof(struct unit_q4_0), pack, unpack};
+
+const struct weight_type loam_type_q4_0 = {.id = 2,
+                                           .name = "Q4_0",
+                                           .block_elements = 32,
+                                           .block_bytes = 18,
+                                           .activation_group = 32,
+                                           .dequantize = dequantize,
+                                           .quantize = quantize,
+                                           .packing = &packing};

@@ -5,7 +5,7 @@
 #include "quant/k_scales.h"
 #include "quant/nibbles.h"
 
-void loam_dequantize_q5_k(float *out, const void *blocks, size_t n)
+static void dequantize(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n / 256; i++) {
         struct block_q5_k block;
@@ -78,4 +78,12 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     memcpy(blocks, &block, sizeof block);
 }
 
-const struct weight_packing loam_packing_q5_k = {256, sizeof(struct unit_q5_k), pack, unpack};
+static const struct weight_packing packing = {256, sizeof(struct unit_q5_k), pack, unpack};
+
+const struct weight_type loam_type_q5_k = {.id = 13,
+                                           .name = "Q5_K",
+                                           .block_elements = 256,
+                                           .block_bytes = 176,
+                                           .activation_group = 256,
+                                           .dequantize = dequantize,
+                                           .packing = &packing};

@@ -91,6 +91,7 @@ static void visit_linear(visit_function visit, const struct weight_type *type, c
                         .tolerance = 2e-6f};
     pair.tile.linear = (struct linear_tile){
         .weights = weights_of(type, width, outputs),
+        .type = type,
         .row_bytes = width / type->block_elements * type->block_bytes,
         .panel_bytes = type->packing ? (size_t)loam_packed_panel_bytes(type, width) : 0,
         .width = width,

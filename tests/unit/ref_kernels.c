@@ -53,6 +53,7 @@ static void prepare(struct product *p, uint32_t type_id, size_t width)
     type->dequantize(p->exact, p->blocks, OUTPUTS * width);
     test_pack(type, p->weights, p->blocks, width, OUTPUTS);
     p->tile = (struct linear_tile){.weights = p->weights,
+                                   .type = type,
                                    .row_bytes = width / type->block_elements * type->block_bytes,
                                    .panel_bytes =
                                        type->packing ? loam_packed_panel_bytes(type, width) : 0,

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IQ2_XS: 32 runs of 8 numbers, each an entry of a code book (9 bits) and 7 signs,
+ * with a scale of 4 bits for two runs; value d / 8 * (2 scale + 1) * signed.
+ */
+#include "quant/codecs.h"
+#include "quant/grids.h"
+#include "quant/integers.h"
+
+struct block {
+    uint16_t d, runs[32];
+    uint8_t scales[8];
+};
+
+static void block_of(struct block_integers *out, const void *bytes)
+{
+    struct block block;
+    memcpy(&block, bytes, sizeof block);
+    out->d[0] = loam_half_to_float(block.d) * 0.125f;
+    for (size_t k = 0; k < 16; k++)
+        out->scales[k] = (int16_t)(2 * (block.scales[k / 2] >> 4 * (k % 2) & 15) + 1);
+    for (size_t i = 0; i < 32; i++)
+        loam_grid_store(out->q + 8 * i, loam_grid_signed(loam_grid_iq2_xs[block.runs[i] & 511],
+                                                         loam_grid_even_signs(block.runs[i] >> 9)));
+}
+
+static void dequantize(float *out, const void *blocks, size_t n)
+{
+    loam_integers_dequantize(&loam_type_iq2_xs, out, blocks, n);
+}
+
+static const struct weight_integers integers = {
+    .step = 256, .largest = 43, .minima = false, .block = block_of};
+
+static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 1216};
+
+const struct weight_type loam_type_iq2_xs = {.id = 17,
+                                             .name = "IQ2_XS",
+                                             .block_elements = 256,
+                                             .block_bytes = 74,
+                                             .activation_group = 256,
+                                             .dequantize = dequantize,
+                                             .packing = &packing,
+                                             .integers = &integers};
