@@ -43,7 +43,7 @@
     TYPE(mxfp4) \
     TYPE(nvfp4) \
     TYPE(q1_0) \
-    SIZE(42, "Q2_0", 64, 18)
+    TYPE(q2_0)
 /* clang-format on */
 
 #endif
