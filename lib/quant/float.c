@@ -8,8 +8,9 @@ static void dequantize_f32(float *out, const void *blocks, size_t n)
     memcpy(out, blocks, n * sizeof *out);
 }
 
-static void quantize_f32(void *blocks, const float *x, size_t n)
+static void quantize_f32(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     memcpy(blocks, x, n * sizeof *x);
 }
 
@@ -22,8 +23,9 @@ static void dequantize_f16(float *out, const void *blocks, size_t n)
     }
 }
 
-static void quantize_f16(void *blocks, const float *x, size_t n)
+static void quantize_f16(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     for (size_t i = 0; i < n; i++) {
         uint16_t half = loam_half_from_float(x[i]);
         memcpy((char *)blocks + 2 * i, &half, 2);
@@ -39,8 +41,9 @@ static void dequantize_bf16(float *out, const void *blocks, size_t n)
     }
 }
 
-static void quantize_bf16(void *blocks, const float *x, size_t n)
+static void quantize_bf16(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     for (size_t i = 0; i < n; i++) {
         uint16_t bfloat = loam_bfloat_from_float(x[i]);
         memcpy((char *)blocks + 2 * i, &bfloat, 2);

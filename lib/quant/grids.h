@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The code books of the IQ types, as bytes in a word: number 0 lowest. And the
- * signs that go with them. */
+/* The code books of the IQ types, as bytes in a word: number 0 lowest. And what
+ * works on eight numbers in a word: bits spread over bytes, signs, storing. */
 #ifndef LOAM_QUANT_GRIDS_H
 #define LOAM_QUANT_GRIDS_H
 
@@ -10,12 +10,19 @@ extern const uint64_t loam_grid_iq2_xxs[256], loam_grid_iq2_xs[512], loam_grid_i
 extern const uint64_t loam_grid_iq1[2048]; /* signed bytes */
 extern const uint32_t loam_grid_iq3_xxs[256], loam_grid_iq3_s[512];
 
-/* Each byte i that is not zero in the word, negated if bit i of signs is set. */
+#define LOAM_BYTES_OF_ONE 0x0101010101010101u
+
+/* Byte i is bit i of eight. */
+static inline uint64_t loam_grid_spread_bits(uint32_t eight)
+{
+    uint64_t bits = (eight & 255) * LOAM_BYTES_OF_ONE & 0x8040201008040201u; /* bit i in byte i */
+    return ((bits + 0x7F * LOAM_BYTES_OF_ONE) & 0x80 * LOAM_BYTES_OF_ONE) >> 7;
+}
+
+/* Each byte i of a word without zeros, negated if bit i of signs is set. */
 static inline uint64_t loam_grid_signed(uint64_t bytes, uint32_t signs)
 {
-    const uint64_t ones = 0x0101010101010101u;
-    uint64_t bits = (signs & 255) * ones & 0x8040201008040201u; /* bit i in byte i */
-    uint64_t negative = ((bits + 0x7F * ones) & 0x80 * ones) >> 7;
+    uint64_t negative = loam_grid_spread_bits(signs);
     return (bytes ^ negative * 255) + negative; /* ~b + 1: no carry, since b is not 0 */
 }
 

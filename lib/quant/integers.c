@@ -22,21 +22,18 @@ void loam_integers_dequantize(const struct weight_type *type, float *out, const 
 }
 
 /* One block of row o, numbers from 4 v on. */
-static void place(struct unit_integers *out, const struct block_integers *block, size_t o, size_t v,
-                  size_t elements, const struct weight_integers *integers)
+static inline void place(struct unit_integers *out, const struct block_integers *block, size_t o,
+                         size_t v, size_t elements, size_t step, bool minima)
 {
     for (size_t i = 0; i < elements / 4; i++)
         memcpy(out->q[v + i][o], block->q + 4 * i, 4);
-    for (size_t s = 0; s < elements / integers->step; s++) {
-        size_t at = 4 * v / integers->step + s;
-        out->d[at][o] = block->d[s];
-        out->dmin[at][o] = integers->minima ? block->dmin[s] : 0;
+    for (size_t s = 0; s < elements / step; s++) {
+        out->d[4 * v / step + s][o] = block->d[s];
+        out->dmin[4 * v / step + s][o] = minima ? block->dmin[s] : 0;
     }
-    if (integers->step < 256)
-        return;
-    for (size_t p = 0; p < INTEGERS / 32; p++) {
+    for (size_t p = 0; step == 256 && p < INTEGERS / 32; p++) {
         memcpy(out->scales[p][o], block->scales + 2 * p, 4);
-        if (integers->minima)
+        if (minima)
             memcpy(out->mins[p][o], block->mins + 2 * p, 4);
     }
 }
@@ -46,10 +43,17 @@ void loam_integers_unit(struct unit_integers *out, const struct weight_type *typ
 {
     size_t elements = type->block_elements, bytes = type->block_bytes;
     size_t row_bytes = type->packing->unit_elements / elements * bytes;
+    size_t step = type->integers->step;
+    bool minima = type->integers->minima;
     for (size_t o = 0; o < PANEL_ROWS; o++)
         for (size_t b = 0; b < blocks; b++) {
             struct block_integers block;
             type->integers->block(&block, (const char *)unit + o * row_bytes + b * bytes);
-            place(out, &block, o, b * elements / 4, elements, type->integers);
+            if (elements == 256) /* the usual sizes as constants, for speed alone */
+                place(out, &block, o, 0, 256, 256, minima);
+            else if (elements == 32)
+                place(out, &block, o, 8 * b, 32, 32, minima);
+            else
+                place(out, &block, o, b * elements / 4, elements, step, minima);
         }
 }

@@ -7,6 +7,7 @@
 #include "quant/codecs.h"
 #include "quant/grids.h"
 #include "quant/integers.h"
+#include "quant/shifted.h"
 
 struct block {
     uint8_t entries[32];
@@ -44,6 +45,31 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_iq1_m, out, blocks, n);
 }
 
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    struct shifted_fit fit = {.sub_block = 16, .shift_run = 8};
+    loam_shifted_fit(&fit, x, importance);
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < 32; i++) {
+        uint32_t high = (uint32_t)fit.entries[i] >> 8 | (uint32_t)fit.down[i] << 3;
+        out->entries[i] = (uint8_t)fit.entries[i];
+        out->high[i / 2] |= (uint8_t)(high << 4 * (i % 2));
+    }
+    for (size_t k = 0; k < 16; k++)
+        out->scales[k / 4] |= (uint16_t)(fit.scales[k] << 3 * (k % 4));
+    for (size_t i = 0; i < 4; i++)
+        out->scales[i] |= (uint16_t)((fit.d >> 4 * i & 15) << 12);
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
+    }
+}
+
 static const struct weight_integers integers = {
     .step = 256, .largest = 9, .minima = false, .block = block_of};
 
@@ -55,5 +81,6 @@ const struct weight_type loam_type_iq1_m = {.id = 29,
                                             .block_bytes = 56,
                                             .activation_group = 256,
                                             .dequantize = dequantize,
+                                            .quantize = quantize,
                                             .packing = &packing,
                                             .integers = &integers};

@@ -7,6 +7,7 @@
 #include "quant/codecs.h"
 #include "quant/grids.h"
 #include "quant/integers.h"
+#include "quant/shifted.h"
 
 struct block {
     uint16_t d;
@@ -42,6 +43,31 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_iq1_s, out, blocks, n);
 }
 
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    struct shifted_fit fit = {.sub_block = 32, .shift_run = 32};
+    loam_shifted_fit(&fit, x, importance);
+    memset(out, 0, sizeof *out);
+    out->d = fit.d;
+    for (size_t b = 0; b < 8; b++) {
+        uint32_t high = (uint32_t)fit.scales[b] << 12 | (uint32_t)fit.down[4 * b] << 15;
+        for (size_t l = 0; l < 4; l++) {
+            out->entries[4 * b + l] = (uint8_t)fit.entries[4 * b + l];
+            high |= (uint32_t)(fit.entries[4 * b + l] >> 8) << 3 * l;
+        }
+        out->high[b] = (uint16_t)high;
+    }
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
+    }
+}
+
 static const struct weight_integers integers = {
     .step = 256, .largest = 9, .minima = false, .block = block_of};
 
@@ -53,5 +79,6 @@ const struct weight_type loam_type_iq1_s = {.id = 19,
                                             .block_bytes = 50,
                                             .activation_group = 256,
                                             .dequantize = dequantize,
+                                            .quantize = quantize,
                                             .packing = &packing,
                                             .integers = &integers};

@@ -3,6 +3,7 @@
  * IQ3_S: 8 sub-blocks of 32 numbers: eight entries (9 bits) of a code book of 4
  * numbers, 32 signs, and a scale of 4 bits; value d * (2 scale + 1) * signed.
  */
+#include "quant/book.h"
 #include "quant/codecs.h"
 #include "quant/grids.h"
 #include "quant/integers.h"
@@ -38,6 +39,39 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_iq3_s, out, blocks, n);
 }
 
+static const struct book book = {.fours = loam_grid_iq3_s,
+                                 .entry_count = 512,
+                                 .width = 4,
+                                 .levels = {1, 3, 5, 7, 9, 11, 13, 15},
+                                 .level_count = 8};
+
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    struct book_fit fit = {
+        .book = &book, .sub_block = 32, .most_scale = 15, .even_signs = false, .factor = 1};
+    loam_book_fit(&fit, x, importance);
+    memset(out, 0, sizeof *out);
+    out->d = fit.d;
+    for (size_t b = 0; b < 8; b++) {
+        out->scales[b / 2] |= (uint8_t)(fit.scales[b] << 4 * (b % 2));
+        for (size_t l = 0; l < 4; l++)
+            out->signs[b][l] = fit.signs[4 * b + l];
+        for (size_t i = 0; i < 8; i++) {
+            out->entries[b][i] = (uint8_t)fit.entries[8 * b + i];
+            out->high[b] |= (uint8_t)((fit.entries[8 * b + i] >> 8) << i);
+        }
+    }
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
+    }
+}
+
 static const struct weight_integers integers = {
     .step = 256, .largest = 15, .minima = false, .block = block_of};
 
@@ -49,5 +83,6 @@ const struct weight_type loam_type_iq3_s = {.id = 21,
                                             .block_bytes = 110,
                                             .activation_group = 256,
                                             .dequantize = dequantize,
+                                            .quantize = quantize,
                                             .packing = &packing,
                                             .integers = &integers};

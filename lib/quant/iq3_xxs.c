@@ -3,6 +3,7 @@
  * IQ3_XXS: 8 sub-blocks of 32 numbers: eight entries of a code book of 4 numbers,
  * 4 x 7 signs, and a scale of 4 bits; value d / 4 * (2 scale + 1) * signed.
  */
+#include "quant/book.h"
 #include "quant/codecs.h"
 #include "quant/grids.h"
 #include "quant/integers.h"
@@ -36,6 +37,39 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_iq3_xxs, out, blocks, n);
 }
 
+static const struct book book = {.fours = loam_grid_iq3_xxs,
+                                 .entry_count = 256,
+                                 .width = 4,
+                                 .levels = {4, 12, 20, 28, 36, 44, 52, 62},
+                                 .level_count = 8};
+
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    struct book_fit fit = {
+        .book = &book, .sub_block = 32, .most_scale = 15, .even_signs = true, .factor = 0.25f};
+    loam_book_fit(&fit, x, importance);
+    memset(out, 0, sizeof *out);
+    out->d = fit.d;
+    for (size_t b = 0; b < 8; b++) {
+        uint32_t word = (uint32_t)fit.scales[b] << 28;
+        for (size_t l = 0; l < 4; l++)
+            word |= (fit.signs[4 * b + l] & 127u) << 7 * l;
+        for (size_t l = 0; l < 4; l++)
+            out->signs[b][l] = (uint8_t)(word >> 8 * l);
+        for (size_t i = 0; i < 8; i++)
+            out->entries[b][i] = (uint8_t)fit.entries[8 * b + i];
+    }
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
+    }
+}
+
 static const struct weight_integers integers = {
     .step = 256, .largest = 62, .minima = false, .block = block_of};
 
@@ -47,5 +81,6 @@ const struct weight_type loam_type_iq3_xxs = {.id = 18,
                                               .block_bytes = 98,
                                               .activation_group = 256,
                                               .dequantize = dequantize,
+                                              .quantize = quantize,
                                               .packing = &packing,
                                               .integers = &integers};

@@ -5,6 +5,7 @@
  */
 #include "quant/codecs.h"
 #include "quant/curves.h"
+#include "quant/fit.h"
 #include "quant/integers.h"
 
 struct block {
@@ -28,16 +29,61 @@ static void block_of(struct block_integers *out, const void *bytes)
     memcpy(&block, bytes, sizeof block);
     for (size_t s = 0; s < 4; s++) {
         out->d[s] = half_of(block.d[s]);
-        for (size_t j = 0; j < 8; j++) {
-            out->q[16 * s + j] = loam_curve_e2m1[block.qs[8 * s + j] & 15];
-            out->q[16 * s + 8 + j] = loam_curve_e2m1[block.qs[8 * s + j] >> 4];
-        }
+        int8_t *q = out->q + 16 * s;
+        loam_curve_numbers(q, q + 8, block.qs + 8 * s, loam_curve_e2m1_pairs, 8);
     }
 }
 
 static void dequantize(float *out, const void *blocks, size_t n)
 {
     loam_integers_dequantize(&loam_type_nvfp4, out, blocks, n);
+}
+
+/* The scale next to d from below, and those beside it, are tried. */
+static void quantize_sixteen(uint8_t *scale, uint8_t *qs, const float *x, const float *importance)
+{
+    static const struct fit_levels levels = {.curve = loam_curve_e2m1_ascending, .count = 15};
+    float w[16], best = 0;
+    loam_fit_weights(w, importance, 16);
+    float d = loam_fit_scale(x, w, 16, &levels);
+    int32_t below = 0;
+    d = d < 0 ? -d : d;
+    while (below < 126 && half_of((uint8_t)(below + 1)) <= d)
+        below++;
+    *scale = 0;
+    memset(qs, 0, 8);
+    for (int32_t s = below - 2; s <= below + 3; s++) {
+        int8_t q[16];
+        float error = 0, value = s < 1 || s > 126 ? 0 : half_of((uint8_t)s);
+        if (d == 0 || value == 0)
+            continue;
+        loam_fit_assign(q, x, 16, value, &levels);
+        for (size_t i = 0; i < 16; i++)
+            error += w[i] * (x[i] - value * (float)q[i]) * (x[i] - value * (float)q[i]);
+        if (*scale != 0 && error >= best)
+            continue;
+        best = error;
+        *scale = (uint8_t)s;
+        for (size_t j = 0; j < 8; j++)
+            qs[j] = (uint8_t)(loam_curve_index(loam_curve_e2m1, q[j]) |
+                              loam_curve_index(loam_curve_e2m1, q[j + 8]) << 4);
+    }
+}
+
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    for (size_t s = 0; s < 4; s++)
+        quantize_sixteen(&out->d[s], out->qs + 8 * s, x + 16 * s,
+                         importance ? importance + 16 * s : NULL);
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 64 * sizeof block, &block, sizeof block);
+    }
 }
 
 static const struct weight_integers integers = {
@@ -51,5 +97,6 @@ const struct weight_type loam_type_nvfp4 = {.id = 40,
                                             .block_bytes = 36,
                                             .activation_group = 32,
                                             .dequantize = dequantize,
+                                            .quantize = quantize,
                                             .packing = &packing,
                                             .integers = &integers};

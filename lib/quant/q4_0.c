@@ -2,6 +2,7 @@
 /* Q4_0: 32 nibbles and a scale; value d * (q - 8). */
 #include "base/half.h"
 #include "quant/codecs.h"
+#include "quant/fit.h"
 
 static void dequantize(float *out, const void *blocks, size_t n)
 {
@@ -25,25 +26,39 @@ static uint8_t nibble(float x, float inverse)
 
 /* The number of largest magnitude becomes -8, with its sign in the scale:
  * the range -8 to 7 is then used to its longer end. */
-static void quantize(void *blocks, const float *x, size_t n)
+static float plain_scale(const float *x)
 {
-    for (size_t i = 0; i < n / 32; i++) {
-        struct block_q4_0 block;
-        const float *values = x + i * 32;
-        float most = 0, extreme = 0;
-        for (size_t j = 0; j < 32; j++) {
-            float magnitude = values[j] < 0 ? -values[j] : values[j];
-            if (magnitude > most) {
-                most = magnitude;
-                extreme = values[j];
-            }
+    float most = 0, extreme = 0;
+    for (size_t j = 0; j < 32; j++) {
+        float magnitude = x[j] < 0 ? -x[j] : x[j];
+        if (magnitude > most) {
+            most = magnitude;
+            extreme = x[j];
         }
-        float d = extreme / -8, inverse = most >= 0x1p-100f ? 1 / d : 0;
+    }
+    return extreme / -8;
+}
+
+static float weighted_scale(const float *x, const float *importance)
+{
+    static const struct fit_levels levels = {.lo = -8, .hi = 7};
+    float w[32];
+    loam_fit_weights(w, importance, 32);
+    return loam_fit_scale(x, w, 32, &levels);
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 32) {
+        struct block_q4_0 block;
+        const float *values = x + i;
+        float d = importance ? weighted_scale(values, importance + i) : plain_scale(values);
+        float magnitude = d < 0 ? -d : d, inverse = magnitude >= 0x1p-103f ? 1 / d : 0;
         block.d = loam_half_from_float(d);
         for (size_t j = 0; j < 16; j++)
             block.qs[j] =
                 (uint8_t)(nibble(values[j], inverse) | nibble(values[j + 16], inverse) << 4);
-        memcpy((char *)blocks + i * sizeof block, &block, sizeof block);
+        memcpy((char *)blocks + i / 32 * sizeof block, &block, sizeof block);
     }
 }
 

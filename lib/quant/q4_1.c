@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Q4_1: 32 nibbles, a scale and a minimum; value d * q + m. */
 #include "quant/codecs.h"
+#include "quant/fit.h"
 #include "quant/integers.h"
 
 struct block {
@@ -25,6 +26,28 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_q4_1, out, blocks, n);
 }
 
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    float w[32], d, m;
+    int8_t q[32];
+    loam_fit_weights(w, importance, 32);
+    loam_fit_minimum(&d, &m, x, w, 32, 15, true);
+    out->d = loam_fit_half(&d, d);
+    out->m = loam_fit_half(&m, -m);
+    loam_fit_assign_minimum(q, x, 32, d, -m, 15);
+    for (size_t j = 0; j < 16; j++)
+        out->qs[j] = (uint8_t)((q[j] & 15) | (q[j + 16] & 15) << 4);
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 32) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 32 * sizeof block, &block, sizeof block);
+    }
+}
+
 static const struct weight_integers integers = {
     .step = 32, .largest = 15, .minima = true, .block = block_of};
 
@@ -36,5 +59,6 @@ const struct weight_type loam_type_q4_1 = {.id = 3,
                                            .block_bytes = 20,
                                            .activation_group = 32,
                                            .dequantize = dequantize,
+                                           .quantize = quantize,
                                            .packing = &packing,
                                            .integers = &integers};

@@ -16,8 +16,9 @@ static void dequantize(float *out, const void *blocks, size_t n)
 
 /* The largest magnitude becomes 127. Of numbers that are not finite the
  * integers are 0; an infinity stays visible in the scale. */
-static void quantize(void *blocks, const float *x, size_t n)
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     for (size_t i = 0; i < n / 32; i++) {
         struct block_q8_0 block;
         float most = 0;

@@ -6,6 +6,7 @@
  * the last 4, which have four, numbers 240 + 4 n on.
  */
 #include "quant/codecs.h"
+#include "quant/fit.h"
 #include "quant/integers.h"
 
 struct block {
@@ -39,6 +40,46 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_tq1_0, out, blocks, n);
 }
 
+/* Digits -1, 0, 1 and a scale above 0. */
+static void fit(int8_t q[256], uint16_t *half, const float *x, const float *importance)
+{
+    static const struct fit_levels levels = {.lo = -1, .hi = 1};
+    float w[256], d, scale;
+    loam_fit_weights(w, importance, 256);
+    scale = loam_fit_scale(x, w, 256, &levels);
+    *half = loam_fit_half(&d, scale < 0 ? -scale : scale);
+    loam_fit_assign(q, x, 256, d, &levels);
+}
+
+/* The fraction of five digits, rounded up so that each comes out again. */
+static void join(uint8_t *bytes, const int8_t *q, size_t count, size_t digit_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t value = 0;
+        for (size_t n = 0; n < 5; n++)
+            value = 3 * value + (n < digit_count ? (uint32_t)(q[n * count + i] + 1) : 0);
+        bytes[i] = (uint8_t)((value * 256 + 242) / 243);
+    }
+}
+
+static void quantize_block(struct block *out, const float *x, const float *importance)
+{
+    int8_t q[256];
+    fit(q, &out->d, x, importance);
+    join(out->qs, q, 32, 5);
+    join(out->qs + 32, q + 160, 16, 5);
+    join(out->last, q + 240, 4, 4);
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
+    }
+}
+
 static const struct weight_integers integers = {
     .step = 256, .largest = 1, .minima = false, .block = block_of};
 
@@ -50,5 +91,6 @@ const struct weight_type loam_type_tq1_0 = {.id = 34,
                                             .block_bytes = 54,
                                             .activation_group = 256,
                                             .dequantize = dequantize,
+                                            .quantize = quantize,
                                             .packing = &packing,
                                             .integers = &integers};

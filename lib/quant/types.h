@@ -54,8 +54,10 @@ struct weight_type {
     /* out[n] = the exact values of n numbers, n a multiple of block_elements.
      * NULL: the type is known by name and size only. */
     void (*dequantize)(float *out, const void *blocks, size_t n);
-    /* The nearest blocks; NULL: the type has no quantiser. */
-    void (*quantize)(void *blocks, const float *x, size_t n);
+    /* Blocks near to x; importance[n]: how much each number's squared error counts,
+     * NULL: all the same. Any numbers give blocks; those that are not finite
+     * give nothing sensible. NULL: the type has no quantiser. */
+    void (*quantize)(void *blocks, const float *x, const float *importance, size_t n);
     const struct weight_packing *packing;   /* NULL: rows stay as in the file */
     const struct weight_integers *integers; /* NULL: products of its own, or none */
 };
