@@ -42,6 +42,7 @@ struct linear_tile {
      * Quantised types: panels of 16 outputs, panel_bytes each, as packed
      * (quant/blocks.h); first_output is then a multiple of 16. */
     const void *weights;
+    const struct weight_type *type;
     size_t row_bytes, panel_bytes;
     size_t width; /* K */
     size_t first_output, output_count;

@@ -234,6 +234,7 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
     const struct weight *weight = weight_of(work, node->inputs[1]);
     size_t first_row, width = weight->width, stride = node->width;
     struct linear_tile tile = {.weights = weight->resident,
+                               .type = weight->type,
                                .row_bytes = row_bytes(weight),
                                .panel_bytes = panel_bytes(weight),
                                .width = width,

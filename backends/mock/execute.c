@@ -91,6 +91,7 @@ static void linear(const struct execution *run, const struct node *node, float *
 {
     const struct weight *weight = weight_of(run, node->inputs[1]);
     struct linear_tile tile = {.weights = weights_at(weight),
+                               .type = weight->type,
                                .row_bytes = (size_t)(weight->bytes / weight->rows),
                                .width = weight->width,
                                .output_count = weight->rows,

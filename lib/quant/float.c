@@ -3,17 +3,18 @@
 #include "base/half.h"
 #include "quant/codecs.h"
 
-void loam_dequantize_f32(float *out, const void *blocks, size_t n)
+static void dequantize_f32(float *out, const void *blocks, size_t n)
 {
     memcpy(out, blocks, n * sizeof *out);
 }
 
-void loam_quantize_f32(void *blocks, const float *x, size_t n)
+static void quantize_f32(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     memcpy(blocks, x, n * sizeof *x);
 }
 
-void loam_dequantize_f16(float *out, const void *blocks, size_t n)
+static void dequantize_f16(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint16_t half;
@@ -22,15 +23,16 @@ void loam_dequantize_f16(float *out, const void *blocks, size_t n)
     }
 }
 
-void loam_quantize_f16(void *blocks, const float *x, size_t n)
+static void quantize_f16(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     for (size_t i = 0; i < n; i++) {
         uint16_t half = loam_half_from_float(x[i]);
         memcpy((char *)blocks + 2 * i, &half, 2);
     }
 }
 
-void loam_dequantize_bf16(float *out, const void *blocks, size_t n)
+static void dequantize_bf16(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint16_t bfloat;
@@ -39,10 +41,32 @@ void loam_dequantize_bf16(float *out, const void *blocks, size_t n)
     }
 }
 
-void loam_quantize_bf16(void *blocks, const float *x, size_t n)
+static void quantize_bf16(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     for (size_t i = 0; i < n; i++) {
         uint16_t bfloat = loam_bfloat_from_float(x[i]);
         memcpy((char *)blocks + 2 * i, &bfloat, 2);
     }
 }
+
+const struct weight_type loam_type_f32 = {.id = 0,
+                                          .name = "F32",
+                                          .block_elements = 1,
+                                          .block_bytes = 4,
+                                          .dequantize = dequantize_f32,
+                                          .quantize = quantize_f32};
+
+const struct weight_type loam_type_f16 = {.id = 1,
+                                          .name = "F16",
+                                          .block_elements = 1,
+                                          .block_bytes = 2,
+                                          .dequantize = dequantize_f16,
+                                          .quantize = quantize_f16};
+
+const struct weight_type loam_type_bf16 = {.id = 30,
+                                           .name = "BF16",
+                                           .block_elements = 1,
+                                           .block_bytes = 2,
+                                           .dequantize = dequantize_bf16,
+                                           .quantize = quantize_bf16};

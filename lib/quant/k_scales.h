@@ -19,6 +19,17 @@ static inline uint8_t loam_k_min(const uint8_t s[12], size_t sub_block)
     return (uint8_t)(b < 4 ? s[b + 4] & 63 : s[b + 4] >> 4 | s[b] >> 6 << 4);
 }
 
+/* All of them into the 12 bytes. */
+static inline void loam_k_scales_join(uint8_t s[12], const uint8_t scales[8], const uint8_t mins[8])
+{
+    for (size_t b = 0; b < 4; b++) {
+        uint8_t scale = scales[b + 4], min = mins[b + 4];
+        s[b] = (uint8_t)(scales[b] | scale >> 4 << 6);
+        s[b + 4] = (uint8_t)(mins[b] | min >> 4 << 6);
+        s[b + 8] = (uint8_t)((scale & 15) | (min & 15) << 4);
+    }
+}
+
 /* The same into the packed form, row o of scales[b][o] and mins[b / 2][o][b % 2],
  * and back. */
 static inline void loam_k_scales_pack(uint8_t (*scales)[16], uint8_t (*mins)[16][2], size_t o,
@@ -33,12 +44,12 @@ static inline void loam_k_scales_pack(uint8_t (*scales)[16], uint8_t (*mins)[16]
 static inline void loam_k_scales_unpack(uint8_t s[12], const uint8_t (*scales)[16],
                                         const uint8_t (*mins)[16][2], size_t o)
 {
-    for (size_t b = 0; b < 4; b++) {
-        uint8_t scale = scales[b + 4][o], min = mins[b / 2 + 2][o][b % 2];
-        s[b] = (uint8_t)(scales[b][o] | scale >> 4 << 6);
-        s[b + 4] = (uint8_t)(mins[b / 2][o][b % 2] | min >> 4 << 6);
-        s[b + 8] = (uint8_t)((scale & 15) | (min & 15) << 4);
+    uint8_t of[8], min_of[8];
+    for (size_t b = 0; b < 8; b++) {
+        of[b] = scales[b][o];
+        min_of[b] = mins[b / 2][o][b % 2];
     }
+    loam_k_scales_join(s, of, min_of);
 }
 
 #endif

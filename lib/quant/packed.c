@@ -18,6 +18,39 @@ uint64_t loam_packed_bytes(const struct weight_type *type, uint64_t width, uint6
     return (rows + PANEL_ROWS - 1) / PANEL_ROWS * loam_packed_panel_bytes(type, width);
 }
 
+/* Where a block is in a unit without functions of its own. */
+static size_t place(const struct weight_type *type, size_t row, size_t block)
+{
+    return (row * unit_blocks(type) + block) * type->block_bytes;
+}
+
+static void pack_unit(const struct weight_type *type, unsigned char *unit,
+                      const void *const rows[PANEL_ROWS], size_t count)
+{
+    if (type->packing->pack) {
+        type->packing->pack(unit, rows, count);
+        return;
+    }
+    memset(unit, 0, type->packing->unit_bytes);
+    for (size_t i = 0; i < PANEL_ROWS; i++)
+        if (rows[i])
+            memcpy(unit + place(type, i, 0), rows[i], count * type->block_bytes);
+}
+
+/* Blocks [first, end) of a row of one unit. */
+static void unpack_unit(const struct weight_type *type, unsigned char *blocks,
+                        const unsigned char *unit, size_t row, size_t first, size_t end)
+{
+    if (!type->packing->unpack) {
+        memcpy(blocks, unit + place(type, row, first), (end - first) * type->block_bytes);
+        return;
+    }
+    /* Units are unpacked whole: at most two blocks, of which one may not be wanted. */
+    unsigned char pair[2 * 256];
+    type->packing->unpack(pair, unit, row, end);
+    memcpy(blocks, pair + first * type->block_bytes, (end - first) * type->block_bytes);
+}
+
 void loam_pack_panel(const struct weight_type *type, void *panel,
                      const void *const rows[PANEL_ROWS], size_t width)
 {
@@ -27,7 +60,7 @@ void loam_pack_panel(const struct weight_type *type, void *panel,
         const void *at[PANEL_ROWS];
         for (size_t i = 0; i < PANEL_ROWS; i++)
             at[i] = rows[i] ? (const char *)rows[i] + first * type->block_bytes : NULL;
-        type->packing->pack(unit, at, loam_min(unit_blocks(type), blocks - first));
+        pack_unit(type, unit, at, loam_min(unit_blocks(type), blocks - first));
         unit += type->packing->unit_bytes;
     }
 }
@@ -35,15 +68,13 @@ void loam_pack_panel(const struct weight_type *type, void *panel,
 void loam_unpack_blocks(const struct weight_type *type, void *blocks, const void *panel, size_t row,
                         size_t first, size_t count)
 {
-    /* Units are unpacked whole: at most two blocks, of which one may not be wanted. */
-    unsigned char pair[2 * 256], *out = blocks;
+    unsigned char *out = blocks;
     size_t per_unit = unit_blocks(type);
     while (count > 0) {
         size_t skip = first % per_unit, take = loam_min(per_unit - skip, count);
         const unsigned char *unit =
             (const unsigned char *)panel + first / per_unit * type->packing->unit_bytes;
-        type->packing->unpack(pair, unit, row, skip + take);
-        memcpy(out, pair + skip * type->block_bytes, take * type->block_bytes);
+        unpack_unit(type, out, unit, row, skip, skip + take);
         out += take * type->block_bytes;
         first += take;
         count -= take;

@@ -2,10 +2,11 @@
 /* Q5_K: as Q4_K with a fifth bit, bit b of qh[l] for number l of sub-block b. */
 #include "base/half.h"
 #include "quant/codecs.h"
+#include "quant/fit.h"
 #include "quant/k_scales.h"
 #include "quant/nibbles.h"
 
-void loam_dequantize_q5_k(float *out, const void *blocks, size_t n)
+static void dequantize(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n / 256; i++) {
         struct block_q5_k block;
@@ -20,6 +21,33 @@ void loam_dequantize_q5_k(float *out, const void *blocks, size_t n)
                 out[i * 256 + 32 * b + l] = scale * (float)q - min;
             }
         }
+    }
+}
+
+static void quantize_block(struct block_q5_k *out, const float *x, const float *importance)
+{
+    float w[256];
+    struct fit_minima fit;
+    loam_fit_weights(w, importance, 256);
+    loam_fit_minima(&fit, x, w, 8, 32, 63, 31);
+    memset(out, 0, sizeof *out);
+    out->d = loam_half_from_float(fit.d);
+    out->dmin = loam_half_from_float(fit.dmin);
+    loam_k_scales_join(out->s, fit.scales, fit.mins);
+    for (size_t b = 0; b < 8; b++)
+        for (size_t l = 0; l < 32; l++) {
+            int32_t q = fit.q[32 * b + l];
+            out->qs[32 * (b / 2) + l] |= (uint8_t)((q & 15) << 4 * (b % 2));
+            out->qh[l] |= (uint8_t)((q >> 4) << b);
+        }
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block_q5_k block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
     }
 }
 
@@ -78,4 +106,13 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     memcpy(blocks, &block, sizeof block);
 }
 
-const struct weight_packing loam_packing_q5_k = {256, sizeof(struct unit_q5_k), pack, unpack};
+static const struct weight_packing packing = {256, sizeof(struct unit_q5_k), pack, unpack};
+
+const struct weight_type loam_type_q5_k = {.id = 13,
+                                           .name = "Q5_K",
+                                           .block_elements = 256,
+                                           .block_bytes = 176,
+                                           .activation_group = 256,
+                                           .dequantize = dequantize,
+                                           .quantize = quantize,
+                                           .packing = &packing};

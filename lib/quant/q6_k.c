@@ -6,9 +6,10 @@
  */
 #include "base/half.h"
 #include "quant/codecs.h"
+#include "quant/fit.h"
 #include "quant/nibbles.h"
 
-void loam_dequantize_q6_k(float *out, const void *blocks, size_t n)
+static void dequantize(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n / 256; i++) {
         struct block_q6_k block;
@@ -20,6 +21,34 @@ void loam_dequantize_q6_k(float *out, const void *blocks, size_t n)
             int32_t high = block.qh[32 * h + l] >> 2 * g & 3;
             out[i * 256 + k] = d * (float)block.scales[k / 16] * (float)(low + 16 * high - 32);
         }
+    }
+}
+
+static void quantize_block(struct block_q6_k *out, const float *x, const float *importance)
+{
+    static const struct fit_levels levels = {.lo = -32, .hi = 31};
+    float w[256];
+    struct fit_block fit;
+    loam_fit_weights(w, importance, 256);
+    loam_fit_blocks(&fit, x, w, 16, 16, -128, 127, &levels);
+    memset(out, 0, sizeof *out);
+    out->d = loam_half_from_float(fit.d);
+    for (size_t k = 0; k < 16; k++)
+        out->scales[k] = (int8_t)fit.scales[k];
+    for (size_t k = 0; k < 256; k++) {
+        size_t h = k / 128, g = k / 32 % 4, l = k % 32;
+        int32_t q = fit.q[k] + 32;
+        out->ql[64 * h + 32 * (g % 2) + l] |= (uint8_t)((q & 15) << 4 * (g / 2));
+        out->qh[32 * h + l] |= (uint8_t)((q >> 4) << 2 * g);
+    }
+}
+
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
+{
+    for (size_t i = 0; i < n; i += 256) {
+        struct block_q6_k block;
+        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
     }
 }
 
@@ -84,4 +113,13 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     memcpy(blocks, &block, sizeof block);
 }
 
-const struct weight_packing loam_packing_q6_k = {256, sizeof(struct unit_q6_k), pack, unpack};
+static const struct weight_packing packing = {256, sizeof(struct unit_q6_k), pack, unpack};
+
+const struct weight_type loam_type_q6_k = {.id = 14,
+                                           .name = "Q6_K",
+                                           .block_elements = 256,
+                                           .block_bytes = 210,
+                                           .activation_group = 256,
+                                           .dequantize = dequantize,
+                                           .quantize = quantize,
+                                           .packing = &packing};

@@ -3,7 +3,7 @@
 #include "base/half.h"
 #include "quant/codecs.h"
 
-void loam_dequantize_q8_0(float *out, const void *blocks, size_t n)
+static void dequantize(float *out, const void *blocks, size_t n)
 {
     for (size_t i = 0; i < n / 32; i++) {
         struct block_q8_0 block; /* copied: blocks may lie at odd addresses */
@@ -16,8 +16,9 @@ void loam_dequantize_q8_0(float *out, const void *blocks, size_t n)
 
 /* The largest magnitude becomes 127. Of numbers that are not finite the
  * integers are 0; an infinity stays visible in the scale. */
-void loam_quantize_q8_0(void *blocks, const float *x, size_t n)
+static void quantize(void *blocks, const float *x, const float *importance, size_t n)
 {
+    (void)importance;
     for (size_t i = 0; i < n / 32; i++) {
         struct block_q8_0 block;
         float most = 0;
@@ -62,4 +63,13 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     }
 }
 
-const struct weight_packing loam_packing_q8_0 = {64, sizeof(struct unit_q8_0), pack, unpack};
+static const struct weight_packing packing = {64, sizeof(struct unit_q8_0), pack, unpack};
+
+const struct weight_type loam_type_q8_0 = {.id = 8,
+                                           .name = "Q8_0",
+                                           .block_elements = 32,
+                                           .block_bytes = 34,
+                                           .activation_group = 32,
+                                           .dequantize = dequantize,
+                                           .quantize = quantize,
+                                           .packing = &packing};

@@ -18,14 +18,30 @@
 enum { PANEL_ROWS = 16 };
 
 struct weight_packing {
-    uint32_t unit_elements; /* of each row in a unit: one or two blocks */
+    uint32_t unit_elements; /* of each row in a unit: one block or some */
     uint32_t unit_bytes;    /* of 16 rows; a multiple of 64 */
+    /* NULL, both: the blocks of row 0, as in the file, then those of row 1, ... */
     /* unit[unit_bytes] = `count` consecutive blocks of each of 16 rows;
      * rows[i] are row i's, NULL for a row that is not there; what is not
      * there is zero bytes. count is 1 up to the unit's number of blocks. */
     void (*pack)(void *unit, const void *const rows[PANEL_ROWS], size_t count);
     /* blocks[count] = the blocks of one row as they were in the file. */
     void (*unpack)(void *blocks, const void *unit, size_t row, size_t count);
+};
+
+struct block_integers;
+
+/*
+ * A block as integers, for the products that all types share (integers.h):
+ * number i is d * scale * q, or d * scale * q - dmin * min, with d and dmin of
+ * each step, and the integers scale and min of each 16 numbers.
+ */
+struct weight_integers {
+    uint32_t step;    /* numbers with one d: 16 or 32, whose integer scale and min are 1, or 256 */
+    uint32_t largest; /* magnitude of q */
+    bool minima;
+    /* Writes what the block has, a block of at most 256 numbers at any address. */
+    void (*block)(struct block_integers *out, const void *block);
 };
 
 struct weight_type {
@@ -38,9 +54,12 @@ struct weight_type {
     /* out[n] = the exact values of n numbers, n a multiple of block_elements.
      * NULL: the type is known by name and size only. */
     void (*dequantize)(float *out, const void *blocks, size_t n);
-    /* The nearest blocks; NULL: the type has no quantiser. */
-    void (*quantize)(void *blocks, const float *x, size_t n);
-    const struct weight_packing *packing; /* NULL: rows stay as in the file */
+    /* Blocks near to x; importance[n]: how much each number's squared error counts,
+     * NULL: all the same. Any numbers give blocks; those that are not finite
+     * give nothing sensible. NULL: the type has no quantiser. */
+    void (*quantize)(void *blocks, const float *x, const float *importance, size_t n);
+    const struct weight_packing *packing;   /* NULL: rows stay as in the file */
+    const struct weight_integers *integers; /* NULL: products of its own, or none */
 };
 
 /* The type with that number in GGUF files, or NULL. */

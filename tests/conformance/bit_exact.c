@@ -17,10 +17,11 @@
 #include <stdbool.h>
 
 /* THIN_PROMPT: more than a KV page, and no multiple of what kernels take at once. */
-enum { PROMPT = 150, THIN_PROMPT = 71, STEPS = 8 };
+enum { PROMPT = 150, SHORT_PROMPT = 117, THIN_PROMPT = 71, STEPS = 8 };
 enum { MOST_DIGESTS = 64, LEVELS = LOAM_CPU_LEVEL_COUNT };
 
 static int combinations, models; /* so far */
+static size_t prompt = PROMPT;   /* tokens of it that fit in the model's context */
 static bool writing, thin;
 
 /* ---- digests ------------------------------------------------------------------- */
@@ -159,7 +160,7 @@ static void generate(float *out, const struct run *run, size_t partners)
         CHECK_OK(loam_session_configure(sessions[i], &options, &test_error));
         /* Partners are out of step: other prompts, of other lengths. */
         CHECK_OK(
-            loam_session_prompt_tokens(sessions[i], run->tokens + i, PROMPT - 40 * i, &test_error));
+            loam_session_prompt_tokens(sessions[i], run->tokens + i, prompt - 40 * i, &test_error));
     }
     while (generated < STEPS && test_failed_here == 0) {
         const float *logits;
@@ -206,7 +207,7 @@ static bool wanted(const struct run *run, int32_t level, int32_t threads, size_t
 static void compare_way(const struct answer *expected, const struct answer *found,
                         const struct run *run, size_t way)
 {
-    size_t tokens = thin ? THIN_PROMPT : PROMPT, row_bytes = expected->vocabulary * sizeof(float);
+    size_t tokens = thin ? THIN_PROMPT : prompt, row_bytes = expected->vocabulary * sizeof(float);
     bool same;
     if (way < PIECES) {
         read_in_pieces(found->prompt, run, tokens, ways[way]);
@@ -262,11 +263,11 @@ static void compare_all(const char *path, const char *model, int32_t kv_type, co
     allocate(&expected, vocabulary);
     allocate(&found, vocabulary);
     REQUIRE(expected.prompt && expected.steps && found.prompt && found.steps);
-    read_in_pieces(expected.prompt, &run, PROMPT, PROMPT);
+    read_in_pieces(expected.prompt, &run, prompt, PROMPT);
     generate(expected.steps, &run, 0);
     close_run(&run);
     unsigned long long digest =
-        digest_of(expected.prompt, PROMPT * vocabulary, 0xCBF29CE484222325ull);
+        digest_of(expected.prompt, prompt * vocabulary, 0xCBF29CE484222325ull);
     check_digest(model, kv, digest_of(expected.steps, STEPS * vocabulary, digest));
     for (int32_t level = LOAM_CPU_SCALAR; level < LEVELS; level++)
         if (loam_cpu_level_available(level))
@@ -306,6 +307,20 @@ static void check_given(const char *model)
     check_model(path, model);
 }
 
+/* Models of one layer, a vocabulary of 64, in types that have no other model. */
+static void check_quantised(const char *type)
+{
+    char name[64], path[4096];
+    snprintf(name, sizeof name, "quant/model-%s.gguf", type);
+    if (!test_data(name))
+        SKIP("no reference data: quant");
+    snprintf(path, sizeof path, "%s", test_data(name));
+    snprintf(name, sizeof name, "quant-%s", type);
+    prompt = SHORT_PROMPT;
+    check_model(path, name);
+    prompt = PROMPT;
+}
+
 #define MADE(function, type)                                                                       \
     static void function(void)                                                                     \
     {                                                                                              \
@@ -315,6 +330,11 @@ static void check_given(const char *model)
     static void function(void)                                                                     \
     {                                                                                              \
         check_given(model);                                                                        \
+    }
+#define QUANTISED(function, type)                                                                  \
+    static void function(void)                                                                     \
+    {                                                                                              \
+        check_quantised(type);                                                                     \
     }
 MADE(made_f32, "F32")
 MADE(made_f16, "F16")
@@ -327,6 +347,11 @@ MADE(made_q6_k, "Q6_K")
 GIVEN(given_f32, "stories260K")
 GIVEN(given_q8_0, "stories260K-Q8_0")
 GIVEN(given_q4_0, "stories260K-Q4_0")
+QUANTISED(quantised_q2_k, "Q2_K")
+QUANTISED(quantised_q3_k, "Q3_K")
+QUANTISED(quantised_iq3_s, "IQ3_S")
+QUANTISED(quantised_iq4_xs, "IQ4_XS")
+QUANTISED(quantised_mxfp4, "MXFP4")
 
 int main(int count, char **arguments)
 {
@@ -348,6 +373,11 @@ int main(int count, char **arguments)
     RUN(given_f32);
     RUN(given_q8_0);
     RUN(given_q4_0);
+    RUN(quantised_q2_k);
+    RUN(quantised_q3_k);
+    RUN(quantised_iq3_s);
+    RUN(quantised_iq4_xs);
+    RUN(quantised_mxfp4);
     if (writing)
         write_digests();
     printf("# %d combinations compared%s\n", combinations,

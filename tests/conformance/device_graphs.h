@@ -50,7 +50,7 @@ static inline loam_tensor devices_weight(loam_graph *graph, uint32_t type_id, ui
     for (size_t i = 0; i < count; i++)
         values[i] = (float)(int32_t)test_random(&state) * (rows == 1 ? 0x1p-31f : 0x1p-33f);
     if (type->quantize)
-        type->quantize(blocks, values, count);
+        type->quantize(blocks, values, NULL, count);
     else
         random_blocks(blocks, size, &state);
     free(values);

@@ -60,7 +60,7 @@ static void *weights_of(const struct weight_type *type, size_t width, size_t out
     if (type->packing)
         kernels_fill_blocks(type, file, blocks, false);
     else
-        type->quantize(file, floats(PANEL_ROWS * width, VALUES_PLAIN), PANEL_ROWS * width);
+        type->quantize(file, floats(PANEL_ROWS * width, VALUES_PLAIN), NULL, PANEL_ROWS * width);
     for (size_t i = 0; i < panels; i++)
         test_pack(type, out + i * bytes, file, width, PANEL_ROWS);
     return out;
@@ -91,6 +91,7 @@ static void visit_linear(visit_function visit, const struct weight_type *type, c
                         .tolerance = 2e-6f};
     pair.tile.linear = (struct linear_tile){
         .weights = weights_of(type, width, outputs),
+        .type = type,
         .row_bytes = width / type->block_elements * type->block_bytes,
         .panel_bytes = type->packing ? (size_t)loam_packed_panel_bytes(type, width) : 0,
         .width = width,

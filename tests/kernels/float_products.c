@@ -21,7 +21,7 @@ static void prepare(struct product *p, uint32_t type, size_t width, size_t rows,
     float *x = kernels_memory(rows * (width + 5) * sizeof *x);
     float *wide = kernels_memory(outputs * width * sizeof *wide);
     kernels_fill(wide, outputs * width, values == VALUES_HOSTILE ? values : VALUES_PLAIN);
-    loam_weight_type(type)->quantize(weights, wide, outputs * width);
+    loam_weight_type(type)->quantize(weights, wide, NULL, outputs * width);
     kernels_fill(x, rows * (width + 5), values);
     p->type = type;
     p->count = rows * stride;

@@ -10,6 +10,7 @@
 
 #include "base/half.h"
 #include "base/thread.h"
+#include "quant/integers.h"
 
 #include <sys/mman.h>
 
@@ -105,9 +106,54 @@ static size_t scale_places(const struct weight_type *type, size_t places[2])
     return type->id == 12 || type->id == 13 ? 2 : 1;
 }
 
+/* d and dmin of all steps of a block that has integers. */
+static size_t scales_of(const struct weight_type *type, const unsigned char *bytes, float out[64])
+{
+    struct block_integers block;
+    size_t steps = type->block_elements / type->integers->step, count = 0;
+    type->integers->block(&block, bytes);
+    for (size_t s = 0; s < steps; s++) {
+        out[count++] = block.d[s];
+        if (type->integers->minima)
+            out[count++] = block.dmin[s];
+    }
+    return count;
+}
+
+/* Random bytes, unless hostile drawn again until the scales are of moderate
+ * size; extreme: then all bytes that leave these alone are 0xFF or 0x80. */
+static void fill_block(const struct weight_type *type, unsigned char *bytes, bool hostile,
+                       bool extreme)
+{
+    float scales[64], after[64];
+    bool moderate = false;
+    while (!moderate) {
+        for (size_t i = 0; i < type->block_bytes; i++)
+            bytes[i] = (unsigned char)kernels_random();
+        size_t count = scales_of(type, bytes, scales);
+        moderate = true;
+        for (size_t i = 0; i < count && !hostile; i++)
+            moderate &= (scales[i] >= 0x1p-12f && scales[i] <= 16) ||
+                        (scales[i] <= -0x1p-12f && scales[i] >= -16);
+    }
+    unsigned char value = kernels_random() % 2 ? 0xFF : 0x80;
+    for (size_t i = 0; extreme && i < type->block_bytes; i++) {
+        unsigned char before = bytes[i];
+        bytes[i] = value;
+        size_t count = scales_of(type, bytes, after);
+        if (memcmp(scales, after, count * sizeof *after) != 0)
+            bytes[i] = before;
+    }
+}
+
 void kernels_fill_blocks(const struct weight_type *type, unsigned char *out, size_t blocks,
                          bool hostile)
 {
+    if (type->integers) {
+        for (size_t i = 0; i < blocks; i++)
+            fill_block(type, out + i * type->block_bytes, hostile, kernels_random() % 8 == 0);
+        return;
+    }
     for (size_t i = 0; i < blocks * type->block_bytes; i++)
         out[i] = (unsigned char)kernels_random();
     for (size_t i = 0; i < blocks; i++) {

@@ -44,6 +44,7 @@ static void prepare(struct product *p, uint32_t type_id, size_t width, size_t ro
     p->found = kernels_memory(rows * stride * sizeof(float));
     p->expected = kernels_memory(rows * stride * sizeof(float));
     p->tile = (struct linear_tile){.weights = packed,
+                                   .type = type,
                                    .panel_bytes = (size_t)loam_packed_panel_bytes(type, width),
                                    .width = width,
                                    .output_count = outputs,
@@ -79,20 +80,20 @@ static void compare(struct product *p, bool with_bias)
 
 static void check(void)
 {
-    static const size_t widths32[] = {32, 64, 96, 160, 256, 288, 2048};
-    static const size_t widths256[] = {256, 512, 768, 2048};
+    static const size_t blocks_small[] = {1, 2, 3, 5, 8, 9, 64}, blocks_large[] = {1, 2, 3, 8};
     static const size_t rows[] = {1, 2, 3, 4, 5, 7, 8, 33}, outputs[] = {1, 7, 16, 17, 31, 70};
     for (uint32_t type = 0; type < WEIGHT_TYPES; type++) {
         if (!kernels_scalar.linear[type] || !loam_weight_type(type)->packing)
             continue;
-        bool wide = loam_weight_type(type)->block_elements == 256;
+        size_t elements = loam_weight_type(type)->block_elements;
+        bool wide = elements == 256;
         for (size_t i = 0; i < (wide ? 4u : 7u); i++)
             for (size_t j = 0; j < LOAM_COUNT_OF(rows) * LOAM_COUNT_OF(outputs); j++) {
                 struct product p;
                 size_t combination = i * 48 + j;
-                prepare(&p, type, wide ? widths256[i] : widths32[i], rows[j % LOAM_COUNT_OF(rows)],
-                        outputs[j / LOAM_COUNT_OF(rows)], (int)(combination % VALUES_KINDS),
-                        combination % 5 == 4);
+                prepare(&p, type, elements * (wide ? blocks_large[i] : blocks_small[i]),
+                        rows[j % LOAM_COUNT_OF(rows)], outputs[j / LOAM_COUNT_OF(rows)],
+                        (int)(combination % VALUES_KINDS), combination % 5 == 4);
                 compare(&p, combination % 2 == 0);
                 kernels_forget();
             }

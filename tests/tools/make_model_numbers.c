@@ -72,7 +72,7 @@ static void make_samples(struct numbers *numbers, double spread)
             sum += (int32_t)(word >> 16 * j & 65535);
         /* the sum's deviation is that of one, sqrt((2^32 - 1) / 12), times 2 */
         float x = (float)(sum * spread / 37837.227), both[2] = {x, -x};
-        type->quantize(numbers->samples + i * type->block_bytes, both, 2);
+        type->quantize(numbers->samples + i * type->block_bytes, both, NULL, 2);
     }
 }
 

@@ -82,7 +82,7 @@ static void float_products(void)
         fill(x, ROWS * stride);
         fill(w, OUTPUTS * width);
         fill(bias, OUTPUTS);
-        type->quantize(blocks, w, OUTPUTS * width);
+        type->quantize(blocks, w, NULL, OUTPUTS * width);
         type->dequantize(w, blocks, OUTPUTS * width);
         struct linear_tile tile = {.weights = blocks,
                                    .row_bytes = width * type->block_bytes,
@@ -182,7 +182,7 @@ static void quantized_products(void)
         fill(x, ROWS * stride);
         fill(w, OUTPUTS * width);
         fill(bias, OUTPUTS);
-        type->quantize(blocks, w, OUTPUTS * width);
+        type->quantize(blocks, w, NULL, OUTPUTS * width);
         memset(blocks + 2, 0x80, type->block_bytes - 2); /* int8 -128 is legal */
         struct quantize_tile rows = {.x = x,
                                      .q = q,

@@ -47,12 +47,13 @@ static void prepare(struct product *p, uint32_t type_id, size_t width)
     fill(p->x, ROWS * width);
     fill(p->exact, OUTPUTS * width);
     fill(p->bias, OUTPUTS);
-    type->quantize(p->blocks, p->exact, OUTPUTS * width);
+    type->quantize(p->blocks, p->exact, NULL, OUTPUTS * width);
     if (type_id == LOAM_TYPE_Q8_0) /* int8 -128 is legal in weights */
         memset(p->blocks + 2, 0x80, 32);
     type->dequantize(p->exact, p->blocks, OUTPUTS * width);
     test_pack(type, p->weights, p->blocks, width, OUTPUTS);
     p->tile = (struct linear_tile){.weights = p->weights,
+                                   .type = type,
                                    .row_bytes = width / type->block_elements * type->block_bytes,
                                    .panel_bytes =
                                        type->packing ? loam_packed_panel_bytes(type, width) : 0,
@@ -167,7 +168,7 @@ static void embedding_rows_are_exact(void)
     fill(table, 6 * 64);
     for (size_t t = 0; t < LOAM_COUNT_OF(types); t++) {
         const struct weight_type *type = loam_weight_type(types[t]);
-        type->quantize(blocks, table, 6 * 64);
+        type->quantize(blocks, table, NULL, 6 * 64);
         type->dequantize(expected, blocks, 6 * 64);
         test_pack(type, packed, blocks, 64, 6);
         struct embed_tile tile = {.type = type,

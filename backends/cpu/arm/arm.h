@@ -22,15 +22,18 @@ void loam_neon_linear_q4_0(const struct linear_tile *tile);
 void loam_neon_linear_q4_k(const struct linear_tile *tile);
 void loam_neon_linear_q5_k(const struct linear_tile *tile);
 void loam_neon_linear_q6_k(const struct linear_tile *tile);
+void loam_neon_linear_integers(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q8_0(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q4_0(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q4_k(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q5_k(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q6_k(const struct linear_tile *tile);
+void loam_neon_dotprod_linear_integers(const struct linear_tile *tile);
 void loam_neon_i8mm_linear_q8_0(const struct linear_tile *tile);
 void loam_neon_i8mm_linear_q4_0(const struct linear_tile *tile);
 void loam_neon_i8mm_linear_q4_k(const struct linear_tile *tile);
 void loam_neon_i8mm_linear_q5_k(const struct linear_tile *tile);
 void loam_neon_i8mm_linear_q6_k(const struct linear_tile *tile);
+void loam_neon_i8mm_linear_integers(const struct linear_tile *tile);
 
 #endif

@@ -3,6 +3,8 @@
 #define LINEAR(type) loam_neon_linear_##type
 #include "cpu/arm/linear_packed.h"
 
+#include "cpu/arm/linear_integers.h"
+
 #include <loam/graph.h>
 
 void loam_kernels_neon(struct cpu_kernels *kernels)
@@ -16,6 +18,7 @@ void loam_kernels_neon(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q4_K] = loam_neon_linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = loam_neon_linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = loam_neon_linear_q6_k;
+    fill_integers(kernels);
     kernels->linear_products = 2 << 20; /* small cores of this level do some 4 G/s */
     kernels->rms_norm = loam_neon_rms_norm;
     kernels->rope = loam_neon_rope;

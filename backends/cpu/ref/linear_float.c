@@ -48,15 +48,15 @@ static void linear(const struct linear_tile *tile,
 
 void loam_ref_linear_f32(const struct linear_tile *tile)
 {
-    linear(tile, loam_dequantize_f32, 4);
+    linear(tile, loam_type_f32.dequantize, 4);
 }
 
 void loam_ref_linear_f16(const struct linear_tile *tile)
 {
-    linear(tile, loam_dequantize_f16, 2);
+    linear(tile, loam_type_f16.dequantize, 2);
 }
 
 void loam_ref_linear_bf16(const struct linear_tile *tile)
 {
-    linear(tile, loam_dequantize_bf16, 2);
+    linear(tile, loam_type_bf16.dequantize, 2);
 }

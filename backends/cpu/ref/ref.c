@@ -3,6 +3,15 @@
 
 #include <loam/graph.h>
 
+/* All types with integers share one product. */
+static void fill_integers(struct cpu_kernels *kernels)
+{
+    const struct weight_type *type;
+    for (size_t i = 0; (type = loam_weight_type_at(i)) != NULL; i++)
+        if (type->integers)
+            kernels->linear[type->id] = loam_ref_linear_integers;
+}
+
 void loam_kernels_ref(struct cpu_kernels *kernels)
 {
     kernels->quantize = loam_ref_quantize;
@@ -14,6 +23,7 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q4_K] = loam_ref_linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = loam_ref_linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = loam_ref_linear_q6_k;
+    fill_integers(kernels);
     kernels->linear_products = 1 << 18;
     kernels->attention_rows = 4;
     kernels->rms_norm = loam_ref_rms_norm;

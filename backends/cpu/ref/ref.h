@@ -14,6 +14,7 @@ void loam_ref_linear_q4_0(const struct linear_tile *tile);
 void loam_ref_linear_q4_k(const struct linear_tile *tile);
 void loam_ref_linear_q5_k(const struct linear_tile *tile);
 void loam_ref_linear_q6_k(const struct linear_tile *tile);
+void loam_ref_linear_integers(const struct linear_tile *tile);
 void loam_ref_rms_norm(const struct norm_tile *tile);
 void loam_ref_rope(const struct rope_tile *tile);
 bool loam_ref_store(const struct store_tile *tile);

@@ -3,6 +3,8 @@
 #define LINEAR(type) loam_avx2_linear_##type
 #include "cpu/x86/linear_packed.h"
 
+#include "cpu/x86/linear_integers.h"
+
 #include <loam/graph.h>
 
 void loam_kernels_avx2(struct cpu_kernels *kernels)
@@ -16,6 +18,7 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q4_K] = loam_avx2_linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = loam_avx2_linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = loam_avx2_linear_q6_k;
+    fill_integers(kernels);
     kernels->linear_products = 16 << 20;
     kernels->rms_norm = loam_avx2_rms_norm;
     kernels->rope = loam_avx2_rope;

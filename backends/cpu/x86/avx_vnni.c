@@ -3,6 +3,8 @@
 #define LINEAR(type) loam_avx_vnni_linear_##type
 #include "cpu/x86/linear_packed.h"
 
+#include "cpu/x86/linear_integers.h"
+
 #include <loam/graph.h>
 
 void loam_kernels_avx_vnni(struct cpu_kernels *kernels)
@@ -12,4 +14,5 @@ void loam_kernels_avx_vnni(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q4_K] = loam_avx_vnni_linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = loam_avx_vnni_linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = loam_avx_vnni_linear_q6_k;
+    fill_integers(kernels);
 }

@@ -328,7 +328,7 @@ INLINE __m256i q6_k_scales(const struct unit_q6_k *unit, size_t p, size_t half)
 }
 
 /* The scale of sub-block i of the pair as add_scaled takes it. */
-INLINE __m256i q6_k_scale(__m256i scales, int i)
+INLINE __m256i pair_scale(__m256i scales, int i)
 {
 #ifdef __AVXVNNI__
     return _mm256_srai_epi32(i ? scales : _mm256_slli_epi32(scales, 16), 16);
@@ -350,7 +350,7 @@ INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct row
             sum[r] = offset[r] = _mm256_setzero_si256();
         for (size_t p = 0; p < 8; p++) {
             __m256i scales = q6_k_scales(unit, p, half);
-            __m256i scale0 = q6_k_scale(scales, 0), scale1 = q6_k_scale(scales, 1);
+            __m256i scale0 = pair_scale(scales, 0), scale1 = pair_scale(scales, 1);
             for (size_t v = 0; v < 4; v += SIXTHS) {
                 __m256i first[ROWS], second[ROWS];
                 for (int r = 0; r < rows; r++)
