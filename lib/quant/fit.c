@@ -111,14 +111,14 @@ static float gain(struct fit_sums sums)
 
 float loam_fit_scale(const float *x, const float *w, size_t n, const struct fit_levels *levels)
 {
-    enum { TRIES = 10 };
     float most = largest_of(x, n), best = 0, scale = 0;
     if (!(most >= 0x1p-100f) || most > 0x1p100f)
         return 0;
     float end = levels->curve ? -(float)levels->curve[0] : (float)-levels->lo;
     end = end > 0 ? end : (float)levels->hi;
     float step = levels->curve ? end / 40 : end < 3 ? 0.1f : 0.2f;
-    for (int t = -TRIES; t <= TRIES; t++)
+    int tries = !levels->curve && end >= 16 ? 4 : 10; /* fine levels need few */
+    for (int t = -tries; t <= tries; t++)
         for (int sign = -1; sign <= 1; sign += 2) {
             float inverse = (float)sign * (end + step * (float)t) / most;
             struct fit_sums sums = try_inverse(x, w, n, inverse, levels);
@@ -140,28 +140,36 @@ float loam_fit_scale(const float *x, const float *w, size_t n, const struct fit_
 /* ---- with a minimum ------------------------------------------------------------- */
 
 struct line_sums {
-    float w, q, qq, x, xq, xx;
+    float w, q, qq, x, xq;
 };
 
-static struct line_sums sums_of_line(const float *x, const float *w, size_t n, float inverse,
-                                     float min, float most)
+/* What does not depend on q. */
+static struct line_sums sums_without_q(const float *x, const float *w, size_t n)
 {
-    float lanes[5][WIDE] = {{0}};
+    struct line_sums sums = {0, 0, 0, 0, 0};
+    for (size_t i = 0; i < n; i++) {
+        sums.w += w[i];
+        sums.x += w[i] * x[i];
+    }
+    return sums;
+}
+
+/* The others, for the q of an inverse scale and a minimum. */
+static void add_line(struct line_sums *sums, const float *x, const float *w, size_t n,
+                     float inverse, float min, float most)
+{
+    float q[WIDE] = {0}, qq[WIDE] = {0}, xq[WIDE] = {0};
     for (size_t i = 0; i < n; i += WIDE)
         for (size_t j = 0; j < WIDE; j++) {
-            float q = nearest(clamped((x[i + j] + min) * inverse, 0, most));
-            float wq = w[i + j] * q, wx = w[i + j] * x[i + j];
-            lanes[0][j] += w[i + j];
-            lanes[1][j] += wq;
-            lanes[2][j] += wq * q;
-            lanes[3][j] += wx;
-            lanes[4][j] += wx * q;
+            float level = nearest(clamped((x[i + j] + min) * inverse, 0, most));
+            float product = w[i + j] * level;
+            q[j] += product;
+            qq[j] += product * level;
+            xq[j] += product * x[i + j];
         }
-    return (struct line_sums){.w = lanes_sum(lanes[0]),
-                              .q = lanes_sum(lanes[1]),
-                              .qq = lanes_sum(lanes[2]),
-                              .x = lanes_sum(lanes[3]),
-                              .xq = lanes_sum(lanes[4])};
+    sums->q = lanes_sum(q);
+    sums->qq = lanes_sum(qq);
+    sums->xq = lanes_sum(xq);
 }
 
 /* The least error of x = scale * q - min for given q, less the sum of w x x. */
@@ -196,21 +204,24 @@ void loam_fit_minimum(float *scale, float *min, const float *x, const float *w, 
     float range = greatest - least;
     if (!(range >= 0x1p-100f) || range > 0x1p60f)
         return;
+    struct line_sums sums = sums_without_q(x, w, n);
     bool found = false;
-    for (int t = -2; t < TRIES; t++) {
-        float d = range / ((float)most + 0.25f * (float)t * (most < 8 ? 0.6f : 1.0f)), m = -least;
-        /* the same play at both ends */
-        m -= (range - d * (float)most) / 2;
-        m = !free && m < 0 ? 0 : m;
-        for (int round = 0; round < ROUNDS && d > 0; round++) {
-            struct line_sums sums = sums_of_line(x, w, n, 1 / d, m, (float)most);
-            float error = solve_line(&d, &m, &sums, free);
-            if (d >= 0 && (!found || error < best)) {
-                found = true;
-                best = error;
-                *scale = d;
-                *min = m;
-            }
+    for (int t = -2; t < TRIES + ROUNDS; t++) {
+        float d = *scale, m = *min; /* the last rounds go on from the best */
+        if (t < TRIES) {
+            d = range / ((float)most + (most < 8 ? 0.15f : 0.25f) * (float)t);
+            m = -least - (range - d * (float)most) / 2; /* the same play at both ends */
+            m = !free && m < 0 ? 0 : m;
+        }
+        if (!(d > 0))
+            continue;
+        add_line(&sums, x, w, n, 1 / d, m, (float)most);
+        float error = solve_line(&d, &m, &sums, free);
+        if (d >= 0 && (!found || error < best)) {
+            found = true;
+            best = error;
+            *scale = d;
+            *min = m;
         }
     }
 }
@@ -281,7 +292,7 @@ static float common_unit(const float *values, const float *weights, size_t count
 static void assign_minima(struct fit_minima *out, float *d, float *dmin, const float *x,
                           const float *w, size_t count, size_t width, int32_t most)
 {
-    struct line_sums all = {0, 0, 0, 0, 0, 0};
+    struct line_sums all = {0, 0, 0, 0, 0};
     for (size_t k = 0; k < count; k++) {
         float scale = (float)out->scales[k], min = (float)out->mins[k];
         int8_t *q = out->q + k * width;
@@ -305,8 +316,9 @@ void loam_fit_minima(struct fit_minima *out, const float *x, const float *w, siz
     for (size_t k = 0; k < count; k++) {
         const float *here = x + k * width, *weights = w + k * width;
         loam_fit_minimum(&scales[k], &mins[k], here, weights, width, most, false);
-        struct line_sums sums = sums_of_line(
-            here, weights, width, scales[k] > 0x1p-120f ? 1 / scales[k] : 0, mins[k], (float)most);
+        struct line_sums sums = sums_without_q(here, weights, width);
+        add_line(&sums, here, weights, width, scales[k] > 0x1p-120f ? 1 / scales[k] : 0, mins[k],
+                 (float)most);
         scale_weights[k] = sums.qq;
         min_weights[k] = sums.w;
     }
@@ -319,9 +331,17 @@ void loam_fit_minima(struct fit_minima *out, const float *x, const float *w, siz
     out->d = common_unit(padded[0], padded[1], 16, highest);
     out->dmin = common_unit(padded[2], padded[3], 16, highest);
     for (size_t k = 0; k < count; k++) {
-        float s = out->d > 0 ? scales[k] / out->d : 0, m = out->dmin > 0 ? mins[k] / out->dmin : 0;
-        out->scales[k] = (uint8_t)nearest(clamped(s, 0, (float)highest));
+        const float *here = x + k * width, *weights = w + k * width;
+        float m = out->dmin > 0 ? mins[k] / out->dmin : 0;
         out->mins[k] = (uint8_t)nearest(clamped(m, 0, (float)highest));
+        /* the best scale for the minimum as it is now */
+        m = out->dmin * (float)out->mins[k];
+        struct line_sums sums = sums_without_q(here, weights, width);
+        add_line(&sums, here, weights, width, scales[k] > 0x1p-120f ? 1 / scales[k] : 0, m,
+                 (float)most);
+        float scale = sums.qq > 0 ? (sums.xq + m * sums.q) / sums.qq : 0;
+        out->scales[k] =
+            (uint8_t)nearest(clamped(out->d > 0 ? scale / out->d : 0, 0, (float)highest));
     }
     for (int round = 0; round < 2; round++) {
         assign_minima(out, &d, &dmin, x, w, count, width, most);

@@ -370,6 +370,8 @@ static void linear_q6_k(const struct linear_tile *tile)
     linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k));
 }
 
+#include "cpu/x86/linear_integers512.h"
+
 void loam_kernels_avx512(struct cpu_kernels *kernels)
 {
     kernels->linear[LOAM_TYPE_Q8_0] = linear_q8_0;
@@ -377,4 +379,5 @@ void loam_kernels_avx512(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q4_K] = linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = linear_q6_k;
+    fill_integers(kernels);
 }
