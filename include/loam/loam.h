@@ -99,7 +99,8 @@ extern "C" {
     X(THREAD, 10, "a thread could not be started")                             \
     X(FORKED, 11, "the engine belongs to the parent of this forked process")   \
     X(BUSY, 12, "the object is in use by another call")                        \
-    X(STATE, 13, "the object is not in a state that allows this call")
+    X(STATE, 13, "the object is not in a state that allows this call")        \
+    X(REFUSED, 14, "a template refused its input (raise_exception)")
 
 typedef int32_t loam_status;
 enum {

@@ -12,7 +12,7 @@ FILE_LINES = 800
 FUNCTION_LINES = 100
 
 # Tables made by a program of tests/tools: as long as what they list.
-GENERATED = re.compile(r'^lib/text/unicode_tables?\.[ch]$')
+GENERATED = re.compile(r'^lib/(text/unicode|template/character)_tables?\.[ch]$')
 
 # Marks of unfinished work, and paths of one machine. Spelled in pieces, so that
 # this file does not find itself.
