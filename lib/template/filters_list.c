@@ -56,7 +56,7 @@ bool loam_filter_last(struct machine *machine, struct value *out, struct value *
 
 bool loam_filter_join(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct sequence *items;
     struct text *separator =
         arguments[1].kind == VALUE_MISSING ? NULL : loam_show_text(machine, arguments[1]);
@@ -110,7 +110,7 @@ bool loam_filter_reverse(struct machine *machine, struct value *out, struct valu
         reversed->items[i] = items->items[items->count - 1 - i];
     if (!reversed || arguments[0].kind != VALUE_STRING)
         return give(out, reversed);
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     for (size_t i = 0; i < reversed->count; i++)
         if (!loam_builder_add_text(machine, &builder, reversed->items[i].text))
             return false;

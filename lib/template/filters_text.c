@@ -44,7 +44,7 @@ bool loam_filter_escape(struct machine *machine, struct value *out, struct value
 
 /* ---- case ----------------------------------------------------------------------------- */
 
-static bool add_character(struct machine *machine, struct builder *builder, uint32_t c,
+static bool add_character(struct machine *machine, struct text_builder *builder, uint32_t c,
                           enum letter_case wanted, bool from_data)
 {
     uint32_t converted[3];
@@ -73,7 +73,7 @@ static enum letter_case case_of(enum text_case wanted, uint32_t c, bool first)
 
 struct text *loam_filter_case(struct machine *machine, struct text *text, enum text_case wanted)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     size_t run = 0;
     bool first = true;
     if (!machine_spend(machine, text->length / 4))
@@ -125,7 +125,7 @@ bool loam_filter_capitalize(struct machine *machine, struct value *out, struct v
  * of that name, which begins one behind every character without case. */
 bool loam_filter_title(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct text *text = loam_show_text(machine, arguments[0]);
     bool first = true;
     size_t run = 0;
@@ -165,8 +165,8 @@ bool loam_filter_trim(struct machine *machine, struct value *out, struct value *
 }
 
 /* An empty `from` stands before each character and at the end. */
-static bool replace_empty(struct machine *machine, struct builder *builder, const struct text *text,
-                          const struct text *to, int64_t count)
+static bool replace_empty(struct machine *machine, struct text_builder *builder,
+                          const struct text *text, const struct text *to, int64_t count)
 {
     size_t at = 0;
     for (; count != 0 && at <= text->length; count -= count > 0) {
@@ -184,7 +184,7 @@ static bool replace_empty(struct machine *machine, struct builder *builder, cons
 bool loam_filter_replace_text(struct machine *machine, struct value *out, struct text *text,
                               const struct text *from, const struct text *to, int64_t count)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     size_t at = 0;
     if (!loam_filter_charge(machine, text, from))
         return false;
@@ -218,7 +218,7 @@ bool loam_filter_replace(struct machine *machine, struct value *out, struct valu
 
 bool loam_filter_indent(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0}, spaces = {0};
+    struct text_builder builder = {0}, spaces = {0};
     struct text *text = loam_show_text(machine, arguments[0]), *indent = NULL;
     bool first = loam_values_truth(arguments[2]), blank = loam_values_truth(arguments[3]);
     int64_t width = 4;
@@ -247,7 +247,7 @@ bool loam_filter_indent(struct machine *machine, struct value *out, struct value
 
 bool loam_filter_center(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct text *text = loam_show_text(machine, arguments[0]);
     int64_t width = 80;
     if (!text || !loam_native_integer(machine, &width, arguments[1], "width"))
@@ -294,7 +294,7 @@ bool loam_filter_format(struct machine *machine, struct value *out,
 /* indent=2 or indent="\t". */
 static bool read_indent(struct machine *machine, struct json_style *style, struct value indent)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     int64_t width = 0;
     if (indent.kind == VALUE_MISSING || indent.kind == VALUE_NONE)
         return true;
@@ -313,7 +313,7 @@ static bool read_indent(struct machine *machine, struct json_style *style, struc
 
 bool loam_filter_tojson(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct json_style style = {.ensure_ascii = loam_values_truth(arguments[1]),
                                .sort_keys = loam_values_truth(arguments[4])};
     struct value separators = arguments[3];

@@ -7,7 +7,7 @@
 /* A number's digits, put together in parts. */
 struct body {
     char sign[2], prefix[3];
-    struct builder digits;
+    struct text_builder digits;
 };
 
 bool loam_format_read(const struct text *text, size_t *at, int *out)
@@ -21,14 +21,14 @@ bool loam_format_read(const struct text *text, size_t *at, int *out)
     return true;
 }
 
-static bool add(struct machine *machine, struct builder *builder, const char *bytes, size_t length,
-                bool from_data)
+static bool add(struct machine *machine, struct text_builder *builder, const char *bytes,
+                size_t length, bool from_data)
 {
     return loam_builder_add(machine, builder, bytes, length, from_data);
 }
 
-static bool fill(struct machine *machine, struct builder *builder, const struct format_spec *spec,
-                 int count, bool zeros)
+static bool fill(struct machine *machine, struct text_builder *builder,
+                 const struct format_spec *spec, int count, bool zeros)
 {
     for (int i = 0; i < count; i++)
         if (!(spec->fill && !zeros ? loam_builder_add_text(machine, builder, spec->fill)
@@ -37,7 +37,7 @@ static bool fill(struct machine *machine, struct builder *builder, const struct 
     return true;
 }
 
-bool loam_format_text(struct machine *machine, struct builder *builder, struct text *text,
+bool loam_format_text(struct machine *machine, struct text_builder *builder, struct text *text,
                       const struct format_spec *spec)
 {
     if (spec->precision >= 0) {
@@ -76,7 +76,7 @@ static bool integer_digits(struct machine *machine, struct body *body, int64_t n
 }
 
 /* Digits from `from` on, zeros where there are none. */
-static bool add_digits(struct machine *machine, struct builder *builder,
+static bool add_digits(struct machine *machine, struct text_builder *builder,
                        const struct decimal *decimal, int from, int count, bool from_data)
 {
     for (int i = from; i < from + count; i++) {
@@ -88,7 +88,7 @@ static bool add_digits(struct machine *machine, struct builder *builder,
 }
 
 /* `places` digits behind the point. */
-static bool fixed(struct machine *machine, struct builder *builder, struct decimal *decimal,
+static bool fixed(struct machine *machine, struct text_builder *builder, struct decimal *decimal,
                   int places, bool point, bool from_data)
 {
     int64_t kept = (int64_t)decimal->point + places;
@@ -102,8 +102,9 @@ static bool fixed(struct machine *machine, struct builder *builder, struct decim
 }
 
 /* One digit, the point, `places` digits, the exponent. */
-static bool scientific(struct machine *machine, struct builder *builder, struct decimal *decimal,
-                       int places, const struct format_spec *spec, bool from_data)
+static bool scientific(struct machine *machine, struct text_builder *builder,
+                       struct decimal *decimal, int places, const struct format_spec *spec,
+                       bool from_data)
 {
     char exponent[NUMBER_TEXT + 4] = {spec->type == 'E' || spec->type == 'G' ? 'E' : 'e'};
     loam_number_round(decimal, places + 1);
@@ -120,7 +121,7 @@ static bool scientific(struct machine *machine, struct builder *builder, struct 
            add(machine, builder, exponent, length, from_data);
 }
 
-static bool general(struct machine *machine, struct builder *builder, struct decimal *decimal,
+static bool general(struct machine *machine, struct text_builder *builder, struct decimal *decimal,
                     int precision, const struct format_spec *spec, bool from_data)
 {
     precision = precision ? precision : 1;
@@ -155,9 +156,10 @@ static bool float_digits(struct machine *machine, struct body *body, double numb
 }
 
 /* Puts a separator between groups of three digits before the point. */
-static bool group(struct machine *machine, struct builder *digits, char separator, bool from_data)
+static bool group(struct machine *machine, struct text_builder *digits, char separator,
+                  bool from_data)
 {
-    struct builder grouped = {0};
+    struct text_builder grouped = {0};
     size_t whole = 0;
     while (whole < digits->length && digits->bytes[whole] >= '0' && digits->bytes[whole] <= '9')
         whole++;
@@ -170,8 +172,8 @@ static bool group(struct machine *machine, struct builder *digits, char separato
     return true;
 }
 
-static bool put_together(struct machine *machine, struct builder *builder, const struct body *body,
-                         const struct format_spec *spec, bool from_data)
+static bool put_together(struct machine *machine, struct text_builder *builder,
+                         const struct body *body, const struct format_spec *spec, bool from_data)
 {
     size_t sign = strlen(body->sign), prefix = strlen(body->prefix);
     size_t length = sign + prefix + body->digits.length;
@@ -187,7 +189,7 @@ static bool put_together(struct machine *machine, struct builder *builder, const
            fill(machine, builder, spec, margin - left - inside, false);
 }
 
-static bool character(struct machine *machine, struct builder *builder, struct value value,
+static bool character(struct machine *machine, struct text_builder *builder, struct value value,
                       const struct format_spec *spec)
 {
     char bytes[4];
@@ -199,7 +201,7 @@ static bool character(struct machine *machine, struct builder *builder, struct v
     return text && loam_format_text(machine, builder, text, spec);
 }
 
-bool loam_format_number(struct machine *machine, struct builder *builder, struct value value,
+bool loam_format_number(struct machine *machine, struct text_builder *builder, struct value value,
                         const struct format_spec *spec)
 {
     struct body body = {0};

@@ -20,11 +20,11 @@ struct format_spec {
 };
 
 /* Appends a value by the specification; types d b o x X c e E f F g G %. */
-bool loam_format_number(struct machine *machine, struct builder *builder, struct value value,
+bool loam_format_number(struct machine *machine, struct text_builder *builder, struct value value,
                         const struct format_spec *spec);
 
 /* Appends a text, cut to the precision and filled up to the width. */
-bool loam_format_text(struct machine *machine, struct builder *builder, struct text *text,
+bool loam_format_text(struct machine *machine, struct text_builder *builder, struct text *text,
                       const struct format_spec *spec);
 
 /* Reads a decimal number at bytes[*at]; false: more than FORMAT_MOST. */

@@ -9,7 +9,7 @@ struct braces {
     size_t at;
     const struct arguments *arguments;
     size_t next; /* automatic number */
-    struct builder out;
+    struct text_builder out;
 };
 
 static bool fail(struct braces *braces, const char *message)
@@ -156,7 +156,7 @@ static bool put_value(struct braces *braces, struct value value, struct format_s
     if (!value_is_number(value))
         return fail(braces, "a format specification for a value that has none");
     if (!spec->type && (value.kind == VALUE_FLOAT || value.kind == VALUE_BOOLEAN)) {
-        struct builder builder = {0};
+        struct text_builder builder = {0};
         if (spec->precision >= 0 || spec->sign || spec->zero || spec->group)
             return FAIL(machine, LOAM_UNSUPPORTED, "format: a number needs a type such as f here");
         spec->align = spec->align ? spec->align : '>';
@@ -175,7 +175,7 @@ static bool put_value(struct braces *braces, struct value value, struct format_s
 static bool replacement(struct braces *braces)
 {
     struct format_spec spec = {.precision = -1};
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct value value;
     bool plain = true;
     if (!field_value(braces, &value))

@@ -10,7 +10,7 @@ struct percent {
     size_t at; /* in the format */
     const struct arguments *arguments;
     size_t next; /* positional argument */
-    struct builder out;
+    struct text_builder out;
 };
 
 /* "(name)": the item of the mapping, or the keyword. */
@@ -82,7 +82,7 @@ static bool read_spec(struct percent *percent, struct format_spec *spec)
 static bool convert(struct percent *percent, struct value value, struct format_spec *spec)
 {
     struct machine *machine = percent->machine;
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     if (strchr("rsa", spec->type)) {
         struct text *text = NULL;
         if (spec->type == 'a')

@@ -135,7 +135,7 @@ static bool call_raise(struct machine *machine, struct value *out, struct value 
 
 static bool call_strftime_now(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct text *format = NULL;
     if (!loam_native_string(machine, &format, arguments[1], "format"))
         return false;

@@ -7,7 +7,7 @@
 
 struct writer {
     struct machine *machine;
-    struct builder *builder;
+    struct text_builder *builder;
     const struct json_style *style;
     bool from_data;
 };
@@ -172,7 +172,7 @@ static bool write_value(struct writer *writer, struct value value, int depth)
     return (!list->count || write_line(writer, depth)) && add(writer, "]", 1);
 }
 
-bool loam_show_json(struct machine *machine, struct builder *builder, struct value value,
+bool loam_show_json(struct machine *machine, struct text_builder *builder, struct value value,
                     const struct json_style *style)
 {
     struct writer writer = {.machine = machine,

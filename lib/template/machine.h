@@ -44,7 +44,7 @@ struct machine {
     size_t stack_count, stack_capacity;
     struct call_frame *frames;
     size_t frame_count, frame_capacity, frame_limit;
-    struct builder output;
+    struct text_builder output;
 };
 
 /* Sets the status and the message; false. */

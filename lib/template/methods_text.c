@@ -488,7 +488,7 @@ static bool text_replace(struct machine *machine, struct value *out, struct valu
 
 static bool text_join(struct machine *machine, struct value *out, struct value *arguments)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct sequence *items;
     if (!loam_values_iterate(machine, &items, arguments[1]))
         return false;
@@ -509,7 +509,7 @@ static bool text_join(struct machine *machine, struct value *out, struct value *
 static bool pad(struct machine *machine, struct value *out, struct value *arguments, int side)
 {
     struct text *text = arguments[0].text, *fill = NULL;
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     int64_t width = 0;
     if (!loam_native_integer(machine, &width, arguments[1], "width") ||
         !loam_native_string(machine, &fill, arguments[2], "fillchar"))
@@ -546,7 +546,7 @@ static bool text_rjust(struct machine *machine, struct value *out, struct value 
 static bool text_zfill(struct machine *machine, struct value *out, struct value *arguments)
 {
     struct text *text = arguments[0].text;
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     int64_t width = 0;
     if (!loam_native_integer(machine, &width, arguments[1], "width"))
         return false;

@@ -66,7 +66,7 @@ bool loam_format_percent(struct machine *machine, struct value *out, struct text
 bool loam_format_braces(struct machine *machine, struct value *out,
                         const struct arguments *arguments);
 /* Appends the time by strftime's rules. */
-bool loam_strftime(struct machine *machine, struct builder *builder, const struct text *format,
+bool loam_strftime(struct machine *machine, struct text_builder *builder, const struct text *format,
                    const struct template_time *time);
 
 /* HTML escaping; a text that is markup is itself. NULL: failed. */

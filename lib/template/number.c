@@ -305,7 +305,7 @@ static void shortest(struct decimal *out, double number)
     struct decimal all;
     loam_number_digits(&all, number);
     int count = all.count < 17 ? all.count : 17;
-    for (int tried = 1; tried <= count; tried++) {
+    for (int tried = 1; tried < count; tried++) {
         *out = all;
         loam_number_round(out, tried);
         if (from_digits(out->digits, out->count, out->point - out->count) == number)
@@ -317,6 +317,8 @@ static void shortest(struct decimal *out, double number)
         if (from_digits(out->digits, out->count, out->point - out->count) == number)
             return;
     }
+    *out = all;
+    loam_number_round(out, 17); /* always enough */
 }
 
 size_t loam_number_show_integer(char out[NUMBER_TEXT], int64_t number)

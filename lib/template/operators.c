@@ -176,7 +176,7 @@ static bool add_sequences(struct machine *machine, struct value *out, const stru
 static bool repeat(struct machine *machine, struct value *out, struct value value, int64_t times)
 {
     if (value.kind == VALUE_STRING) {
-        struct builder builder = {0};
+        struct text_builder builder = {0};
         for (int64_t i = 0; i < times && value.text->length; i++)
             if (!machine_spend(machine, 1) || !loam_builder_add_text(machine, &builder, value.text))
                 return false;
@@ -447,7 +447,7 @@ static bool slice_bounds(struct machine *machine, const struct value bounds[3], 
 static bool slice_text(struct machine *machine, struct value *out, struct text *text,
                        const int64_t range[3])
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     struct text *slice = NULL;
     if (range[2] == 1) {
         size_t start = loam_text_offset(text, (size_t)range[0]);

@@ -159,7 +159,7 @@ static bool emit_copy(struct parser *parser, size_t start, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct instruction copy = parser->program->code[start + i];
-        if (!loam_parser_emit(parser, (enum operation)copy.operation, copy.count, copy.operand))
+        if (!loam_parser_emit(parser, (enum opcode)copy.operation, copy.count, copy.operand))
             return false;
         parser->program->code[parser->program->code_count - 1].place = copy.place;
     }

@@ -109,8 +109,7 @@ bool loam_parser_symbol(struct parser *parser, int32_t *out)
 
 /* ---- code ------------------------------------------------------------------------- */
 
-bool loam_parser_emit(struct parser *parser, enum operation operation, unsigned count,
-                      int64_t operand)
+bool loam_parser_emit(struct parser *parser, enum opcode operation, unsigned count, int64_t operand)
 {
     struct program *program = parser->program;
     if (count > UINT16_MAX || operand > INT32_MAX || operand < INT32_MIN ||
@@ -131,7 +130,7 @@ void loam_parser_land(struct parser *parser, size_t from)
     parser->program->code[from].operand = (int32_t)(parser->program->code_count - from - 1);
 }
 
-bool loam_parser_emit_back(struct parser *parser, enum operation operation, size_t to)
+bool loam_parser_emit_back(struct parser *parser, enum opcode operation, size_t to)
 {
     return loam_parser_emit(parser, operation, 0,
                             (int64_t)to - (int64_t)parser->program->code_count - 1);

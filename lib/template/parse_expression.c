@@ -53,7 +53,7 @@ static bool parse_arguments(struct parser *parser, unsigned *positional, unsigne
     return true;
 }
 
-static bool emit_call(struct parser *parser, const struct token *at, enum operation operation,
+static bool emit_call(struct parser *parser, const struct token *at, enum opcode operation,
                       unsigned positional, unsigned keywords, int64_t operand)
 {
     if (!loam_parser_emit(parser, operation, positional, operand))
@@ -236,7 +236,7 @@ bool loam_parse_filters(struct parser *parser, bool first_is_bare)
     while (first_is_bare || loam_parser_skip(parser, "|")) {
         const struct token *at = parser->token;
         unsigned positional = 0, keywords = 0;
-        int64_t filter;
+        int64_t filter = 0;
         first_is_bare = false;
         if (!parse_native(parser, loam_filters, &filter, "no filter named") ||
             (loam_parser_skip(parser, "(") && !parse_arguments(parser, &positional, &keywords)) ||
@@ -266,7 +266,7 @@ static bool parse_test(struct parser *parser)
     bool negated = loam_parser_skip_name(parser, "not");
     const struct token *at = parser->token;
     unsigned positional = 0, keywords = 0;
-    int64_t test;
+    int64_t test = 0;
     if (!parse_native(parser, loam_tests, &test, "no test named"))
         return false;
     if (loam_parser_skip(parser, "(")) {
@@ -365,7 +365,7 @@ static const struct operator* find_operator(const struct parser *parser)
 static bool parse_short_circuit(struct parser *parser, const struct operator* operator)
 {
     size_t jump = parser_here(parser);
-    if (!loam_parser_emit(parser, (enum operation) operator->operation, 0, 0) ||
+    if (!loam_parser_emit(parser, (enum opcode) operator->operation, 0, 0) ||
         !parse_level(parser, operator->level + 1))
         return false;
     loam_parser_land(parser, jump);

@@ -54,12 +54,12 @@ static inline size_t parser_here(const struct parser *parser)
     return parser->program->code_count;
 }
 
-bool loam_parser_emit(struct parser *parser, enum operation operation, unsigned count,
+bool loam_parser_emit(struct parser *parser, enum opcode operation, unsigned count,
                       int64_t operand);
 /* The jump at `from` goes to the end of the code. */
 void loam_parser_land(struct parser *parser, size_t from);
 /* Jumps back to `to`. */
-bool loam_parser_emit_back(struct parser *parser, enum operation operation, size_t to);
+bool loam_parser_emit_back(struct parser *parser, enum opcode operation, size_t to);
 /* Moves code[start, middle) behind the end. */
 bool loam_parser_rotate(struct parser *parser, size_t start, size_t middle);
 bool loam_parser_constant(struct parser *parser, struct value value, int32_t *out);

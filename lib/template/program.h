@@ -8,7 +8,7 @@
 
 /* What an instruction does to the stack is written (before -- after). Jumps
  * are relative to the next instruction, so that code can be moved. */
-enum operation {
+enum opcode {
     OP_TEXT,            /* prints constants[operand] */
     OP_PRINT,           /* (value -- ) */
     OP_CONSTANT,        /* ( -- constants[operand]) */
@@ -75,7 +75,7 @@ enum comparison {
 };
 
 struct instruction {
-    uint8_t operation; /* enum operation */
+    uint8_t operation; /* enum opcode */
     uint8_t flags;
     uint16_t count;
     int32_t operand;
@@ -106,14 +106,24 @@ struct program {
     size_t constant_count, constant_capacity;
     struct symbol *symbols;
     size_t symbol_count, symbol_capacity;
-    uint32_t *symbol_index; /* open hash table of symbol + 1, while parsing */
+    uint32_t *symbol_index; /* open hash table of symbol + 1 */
     size_t symbol_index_size;
     struct macro_code *macros;
     size_t macro_count, macro_capacity;
     int32_t loop, caller, varargs, kwargs; /* symbols of these names */
 };
 
-/* The symbol of that name, made if it is new; -1: out of memory. */
+/* Compiles text[length], which is copied. A program is immutable and may be
+ * used by any number of threads.
+ * [errors: MEMORY, FORMAT and UNSUPPORTED with line and column] */
+loam_status loam_program_compile(struct program *out, struct memory *memory, const char *text,
+                                 size_t length, loam_error *error);
+void loam_program_end(struct program *program);
+
+/* The symbol of that name, or -1. */
+int32_t loam_program_find(const struct program *program, const char *name, size_t length);
+
+/* The same, made if it is new; -1: out of memory. */
 int32_t loam_program_symbol(struct program *program, const char *name, size_t length);
 
 #endif

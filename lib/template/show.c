@@ -6,12 +6,14 @@
 #include "template/characters.h"
 #include "template/number.h"
 
-static bool add(struct machine *machine, struct builder *builder, const char *bytes, bool from_data)
+static bool add(struct machine *machine, struct text_builder *builder, const char *bytes,
+                bool from_data)
 {
     return loam_builder_add(machine, builder, bytes, strlen(bytes), from_data);
 }
 
-static bool add_hex(struct machine *machine, struct builder *builder, uint32_t c, bool from_data)
+static bool add_hex(struct machine *machine, struct text_builder *builder, uint32_t c,
+                    bool from_data)
 {
     static const char digits[] = "0123456789abcdef";
     int count = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
@@ -21,8 +23,8 @@ static bool add_hex(struct machine *machine, struct builder *builder, uint32_t c
     return loam_builder_add(machine, builder, out, (size_t)count + 2, from_data);
 }
 
-static bool repr_text(struct machine *machine, struct builder *builder, const struct text *text,
-                      bool from_data)
+static bool repr_text(struct machine *machine, struct text_builder *builder,
+                      const struct text *text, bool from_data)
 {
     bool single = memchr(text->bytes, '\'', text->length) != NULL;
     bool twice = memchr(text->bytes, '"', text->length) != NULL;
@@ -48,10 +50,10 @@ static bool repr_text(struct machine *machine, struct builder *builder, const st
            loam_builder_add(machine, builder, &quote, 1, from_data);
 }
 
-static bool repr_at(struct machine *machine, struct builder *builder, struct value value,
+static bool repr_at(struct machine *machine, struct text_builder *builder, struct value value,
                     bool from_data, int depth);
 
-static bool repr_sequence(struct machine *machine, struct builder *builder,
+static bool repr_sequence(struct machine *machine, struct text_builder *builder,
                           const struct sequence *sequence, bool from_data, int depth)
 {
     static const char *const opening[] = {
@@ -71,7 +73,7 @@ static bool repr_sequence(struct machine *machine, struct builder *builder,
     return add(machine, builder, closing[sequence->flavour], from_data);
 }
 
-static bool repr_range(struct machine *machine, struct builder *builder,
+static bool repr_range(struct machine *machine, struct text_builder *builder,
                        const struct sequence *range)
 {
     char number[NUMBER_TEXT];
@@ -84,7 +86,7 @@ static bool repr_range(struct machine *machine, struct builder *builder,
     return add(machine, builder, ")", false);
 }
 
-static bool repr_mapping(struct machine *machine, struct builder *builder,
+static bool repr_mapping(struct machine *machine, struct text_builder *builder,
                          const struct mapping *mapping, bool from_data, int depth)
 {
     if (!add(machine, builder, "{", from_data))
@@ -98,7 +100,7 @@ static bool repr_mapping(struct machine *machine, struct builder *builder,
     return add(machine, builder, "}", from_data);
 }
 
-static bool repr_scalar(struct machine *machine, struct builder *builder, struct value value,
+static bool repr_scalar(struct machine *machine, struct text_builder *builder, struct value value,
                         bool from_data)
 {
     char number[NUMBER_TEXT];
@@ -121,7 +123,7 @@ static bool repr_scalar(struct machine *machine, struct builder *builder, struct
     }
 }
 
-static bool repr_at(struct machine *machine, struct builder *builder, struct value value,
+static bool repr_at(struct machine *machine, struct text_builder *builder, struct value value,
                     bool from_data, int depth)
 {
     if (depth == 0)
@@ -146,13 +148,13 @@ static bool repr_at(struct machine *machine, struct builder *builder, struct val
     }
 }
 
-bool loam_show_repr(struct machine *machine, struct builder *builder, struct value value)
+bool loam_show_repr(struct machine *machine, struct text_builder *builder, struct value value)
 {
     bool from_data = loam_values_from_data(machine, value, VALUE_DEPTH);
     return repr_at(machine, builder, value, from_data, VALUE_DEPTH);
 }
 
-bool loam_show_print(struct machine *machine, struct builder *builder, struct value value)
+bool loam_show_print(struct machine *machine, struct text_builder *builder, struct value value)
 {
     if (value.kind == VALUE_STRING)
         return loam_builder_add_text(machine, builder, value.text);
@@ -163,7 +165,7 @@ bool loam_show_print(struct machine *machine, struct builder *builder, struct va
 
 struct text *loam_show_text(struct machine *machine, struct value value)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     if (value.kind == VALUE_STRING)
         return value.text;
     if (!loam_show_print(machine, &builder, value))

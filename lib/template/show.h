@@ -6,8 +6,8 @@
 #include "template/values.h"
 
 /* Appends what Python's str() or repr() gives. */
-bool loam_show_print(struct machine *machine, struct builder *builder, struct value value);
-bool loam_show_repr(struct machine *machine, struct builder *builder, struct value value);
+bool loam_show_print(struct machine *machine, struct text_builder *builder, struct value value);
+bool loam_show_repr(struct machine *machine, struct text_builder *builder, struct value value);
 
 /* str() as a text; a text is itself. NULL: failed. */
 struct text *loam_show_text(struct machine *machine, struct value value);
@@ -20,7 +20,7 @@ struct json_style {
 };
 
 /* Appends the value as JSON. */
-bool loam_show_json(struct machine *machine, struct builder *builder, struct value value,
+bool loam_show_json(struct machine *machine, struct text_builder *builder, struct value value,
                     const struct json_style *style);
 
 #endif

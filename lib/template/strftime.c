@@ -135,14 +135,15 @@ static const char *composed(char directive)
     }
 }
 
-static bool add(struct machine *machine, struct builder *builder, const char *bytes, size_t length)
+static bool add(struct machine *machine, struct text_builder *builder, const char *bytes,
+                size_t length)
 {
     return loam_builder_add(machine, builder, bytes, length, false);
 }
 
 /* One directive that is not composed; flag: '-' (no filling) or 0. */
-static bool simple(struct machine *machine, struct builder *builder, const struct moment *moment,
-                   char directive, char flag)
+static bool simple(struct machine *machine, struct text_builder *builder,
+                   const struct moment *moment, char directive, char flag)
 {
     const char *day = days[moment->weekday], *month = months[moment->time->month - 1];
     bool morning = moment->time->hour < 12;
@@ -183,7 +184,7 @@ static bool simple(struct machine *machine, struct builder *builder, const struc
     return add(machine, builder, digits, put_number(digits, value, count, flag == '-' ? 0 : fill));
 }
 
-static bool directive_of(struct machine *machine, struct builder *builder,
+static bool directive_of(struct machine *machine, struct text_builder *builder,
                          const struct moment *moment, char directive, char flag)
 {
     const char *parts = composed(directive);
@@ -196,7 +197,7 @@ static bool directive_of(struct machine *machine, struct builder *builder,
     return true;
 }
 
-bool loam_strftime(struct machine *machine, struct builder *builder, const struct text *format,
+bool loam_strftime(struct machine *machine, struct text_builder *builder, const struct text *format,
                    const struct template_time *time)
 {
     struct moment moment = describe(time);

@@ -7,7 +7,8 @@
 
 /* ---- builder --------------------------------------------------------------- */
 
-static bool mark_run(struct machine *machine, struct builder *builder, size_t end, bool from_data)
+static bool mark_run(struct machine *machine, struct text_builder *builder, size_t end,
+                     bool from_data)
 {
     if (builder->run_count && builder->runs[builder->run_count - 1].from_data == from_data) {
         builder->runs[builder->run_count - 1].end = end;
@@ -20,7 +21,7 @@ static bool mark_run(struct machine *machine, struct builder *builder, size_t en
     return true;
 }
 
-static bool make_room(struct machine *machine, struct builder *builder, size_t length)
+static bool make_room(struct machine *machine, struct text_builder *builder, size_t length)
 {
     if (length <= builder->capacity - builder->length)
         return true;
@@ -42,7 +43,7 @@ static bool make_room(struct machine *machine, struct builder *builder, size_t l
     return true;
 }
 
-bool loam_builder_add(struct machine *machine, struct builder *builder, const char *bytes,
+bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
                       size_t length, bool from_data)
 {
     if (length == 0)
@@ -54,7 +55,7 @@ bool loam_builder_add(struct machine *machine, struct builder *builder, const ch
     return mark_run(machine, builder, builder->length, from_data);
 }
 
-bool loam_builder_add_part(struct machine *machine, struct builder *builder,
+bool loam_builder_add_part(struct machine *machine, struct text_builder *builder,
                            const struct text *text, size_t start, size_t end)
 {
     if (!text->runs)
@@ -71,13 +72,13 @@ bool loam_builder_add_part(struct machine *machine, struct builder *builder,
     return true;
 }
 
-bool loam_builder_add_text(struct machine *machine, struct builder *builder,
+bool loam_builder_add_text(struct machine *machine, struct text_builder *builder,
                            const struct text *text)
 {
     return loam_builder_add_part(machine, builder, text, 0, text->length);
 }
 
-struct text *loam_builder_finish(struct machine *machine, struct builder *builder)
+struct text *loam_builder_finish(struct machine *machine, struct text_builder *builder)
 {
     struct text *text = loam_text_refer(machine, builder->bytes, builder->length,
                                         builder->run_count ? builder->runs[0].from_data : false);
@@ -89,8 +90,8 @@ struct text *loam_builder_finish(struct machine *machine, struct builder *builde
 }
 
 /* Takes the runs from byte `start` on off the builder. */
-static bool cut_runs(struct machine *machine, struct builder *builder, size_t start,
-                     struct builder *out)
+static bool cut_runs(struct machine *machine, struct text_builder *builder, size_t start,
+                     struct text_builder *out)
 {
     size_t first = builder->run_count;
     while (first > 0 && builder->runs[first - 1].end > start)
@@ -109,9 +110,9 @@ static bool cut_runs(struct machine *machine, struct builder *builder, size_t st
     return true;
 }
 
-struct text *loam_builder_cut(struct machine *machine, struct builder *builder, size_t start)
+struct text *loam_builder_cut(struct machine *machine, struct text_builder *builder, size_t start)
 {
-    struct builder part = {0};
+    struct text_builder part = {0};
     size_t length = builder->length - start;
     if (!machine_spend(machine, length / 16) || !cut_runs(machine, builder, start, &part))
         return NULL;
@@ -143,7 +144,7 @@ struct text *loam_text_refer(struct machine *machine, const char *bytes, size_t 
 struct text *loam_text_copy(struct machine *machine, const char *bytes, size_t length,
                             bool from_data)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     if (!loam_builder_add(machine, &builder, bytes, length, from_data))
         return NULL;
     return loam_builder_finish(machine, &builder);
@@ -160,7 +161,7 @@ struct text *loam_text_part(struct machine *machine, struct text *text, size_t s
     part->markup = text->markup;
     if (!text->runs || start == end)
         return part;
-    struct builder runs = {0};
+    struct text_builder runs = {0};
     if (!machine_spend(machine, text->run_count))
         return NULL;
     for (size_t i = 0; i < text->run_count; i++) {
@@ -179,7 +180,7 @@ struct text *loam_text_part(struct machine *machine, struct text *text, size_t s
 }
 
 /* Appends the runs of a text that lies `shift` bytes further on. */
-static bool add_runs(struct machine *machine, struct builder *builder, const struct text *text,
+static bool add_runs(struct machine *machine, struct text_builder *builder, const struct text *text,
                      size_t shift)
 {
     if (!text->runs)
@@ -195,7 +196,7 @@ static bool add_runs(struct machine *machine, struct builder *builder, const str
 
 struct text *loam_text_join(struct machine *machine, struct text *a, struct text *b)
 {
-    struct builder joined = {0};
+    struct text_builder joined = {0};
     if (a->length == 0 || b->length == 0)
         return a->length ? a : b;
     if (!machine_spend(machine, b->length / 16))

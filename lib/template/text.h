@@ -8,27 +8,27 @@
 struct machine;
 
 /* Bytes that grow, with their origins. Zero-initialised. */
-struct builder {
+struct text_builder {
     char *bytes;
     size_t length, capacity;
     struct run *runs;
     size_t run_count, run_capacity;
 };
 
-bool loam_builder_add(struct machine *machine, struct builder *builder, const char *bytes,
+bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
                       size_t length, bool from_data);
-bool loam_builder_add_text(struct machine *machine, struct builder *builder,
+bool loam_builder_add_text(struct machine *machine, struct text_builder *builder,
                            const struct text *text);
 /* Bytes [start, end) of the text. */
-bool loam_builder_add_part(struct machine *machine, struct builder *builder,
+bool loam_builder_add_part(struct machine *machine, struct text_builder *builder,
                            const struct text *text, size_t start, size_t end);
 
 /* The builder's bytes from `start` on as a text, which may share them: the
  * builder is not used again. NULL: failed. */
-struct text *loam_builder_finish(struct machine *machine, struct builder *builder);
+struct text *loam_builder_finish(struct machine *machine, struct text_builder *builder);
 
 /* The same as a copy, and cuts the builder there. */
-struct text *loam_builder_cut(struct machine *machine, struct builder *builder, size_t start);
+struct text *loam_builder_cut(struct machine *machine, struct text_builder *builder, size_t start);
 
 /* A text that holds a copy of the bytes, or refers to them. NULL: failed. */
 struct text *loam_text_copy(struct machine *machine, const char *bytes, size_t length,
