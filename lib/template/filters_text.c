@@ -71,11 +71,28 @@ static enum letter_case case_of(enum text_case wanted, uint32_t c, bool first)
     }
 }
 
+static bool is_cased(uint32_t c)
+{
+    return loam_characters_is_upper(c) || loam_characters_is_lower(c) ||
+           loam_characters_is_title(c);
+}
+
+/* A capital sigma that ends a word has a lower case of its own. */
+static bool is_final_sigma(const struct text *text, size_t at, uint32_t c, bool after_letter)
+{
+    uint32_t next = 0;
+    if (c != 0x3A3 || !after_letter)
+        return false;
+    if (at + 2 < text->length)
+        loam_utf8_decode(&next, text->bytes + at + 2, text->length - at - 2);
+    return !is_cased(next);
+}
+
 struct text *loam_filter_case(struct machine *machine, struct text *text, enum text_case wanted)
 {
     struct text_builder builder = {0};
     size_t run = 0;
-    bool first = true;
+    bool first = true, after_letter = false;
     if (!machine_spend(machine, text->length / 4))
         return NULL;
     for (size_t at = 0; at < text->length;) {
@@ -84,8 +101,12 @@ struct text *loam_filter_case(struct machine *machine, struct text *text, enum t
         while (text->runs && text->runs[run].end <= at)
             run++;
         bool from_data = text->runs ? text->runs[run].from_data : text->from_data;
-        if (!add_character(machine, &builder, c, case_of(wanted, c, first), from_data))
+        enum letter_case letter = case_of(wanted, c, first);
+        if (letter == CASE_LOWER && is_final_sigma(text, at, c, after_letter))
+            c = 0x3C2;
+        if (!add_character(machine, &builder, c, letter, from_data))
             return NULL;
+        after_letter = is_cased(c);
         /* A title's words begin behind what has no case; Python looks at the
          * letters with case alone. */
         first =

@@ -136,15 +136,14 @@ static bool is_lower(struct machine *machine, struct value *out, struct value *a
     return is_case(machine, out, arguments[0], false);
 }
 
-/* The same object; numbers and texts of one value count as one. */
+/* The same object; numbers of one value count as one. */
 static bool is_sameas(struct machine *machine, struct value *out, struct value *arguments)
 {
     struct value a = arguments[0], b = arguments[1];
     bool equal = false;
-    if (a.kind == b.kind && a.kind != VALUE_SEQUENCE && a.kind != VALUE_MAPPING &&
-        !loam_values_equal(machine, &equal, a, b))
+    if (a.kind == b.kind && a.kind < VALUE_STRING && !loam_values_equal(machine, &equal, a, b))
         return false;
-    return give(out, a.kind == b.kind && (equal || a.mapping == b.mapping));
+    return give(out, a.kind == b.kind && (a.kind < VALUE_STRING ? equal : a.mapping == b.mapping));
 }
 
 static bool is_divisible(struct machine *machine, struct value *out, struct value number,

@@ -51,7 +51,7 @@ static bool write_text(struct writer *writer, const struct text *text)
         uint32_t c = byte;
         size_t step = 1;
         bool escape = byte < 0x20 || byte == '"' || byte == '\\' ||
-                      (writer->style->ensure_ascii && byte >= 0x80);
+                      (writer->style->ensure_ascii && byte >= 0x7F);
         if (escape) {
             step = loam_utf8_decode(&c, text->bytes + at, text->length - at);
             if (!add(writer, text->bytes + start, at - start) || !write_escaped(writer, c))

@@ -318,7 +318,7 @@ static bool split_words(struct machine *machine, struct value *out, struct text 
 {
     struct sequence *list = loam_sequence_new(machine, FLAVOUR_LIST, 0);
     size_t start, end;
-    loam_text_strip(text, NULL, true, true, &start, &end);
+    loam_text_strip(text, NULL, !from_right, from_right, &start, &end);
     while (list && start < end) {
         size_t word = from_right ? end : start;
         bool whole = limit >= 0 && (int64_t)list->count >= limit;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Operators, attributes, items and slices. */
-#include "base/numeric.h"
 #include "template/execute.h"
 #include "template/show.h"
+
+#include <math.h>
 
 /* ---- arithmetic ------------------------------------------------------------------------ */
 
@@ -92,7 +93,7 @@ static double float_power(double base, double exponent)
             result *= base;
         return exponent < 0 ? 1 / result : result;
     }
-    return loam_pow(base, exponent);
+    return sqrt(base); /* the only other one, see below */
 }
 
 static bool float_arithmetic(struct machine *machine, struct value *out, int kind, double a,
@@ -110,6 +111,8 @@ static bool float_arithmetic(struct machine *machine, struct value *out, int kin
     }
     if (kind == BINARY_POWER && a < 0 && b != floor_of(b))
         return FAIL(machine, LOAM_UNSUPPORTED, "a complex number");
+    if (kind == BINARY_POWER && b != 0.5 && !(b == floor_of(b) && b > -1024 && b < 1024))
+        return FAIL(machine, LOAM_UNSUPPORTED, "a power that is neither 0.5 nor a small integer");
     *out = value_float(kind == BINARY_ADD            ? a + b
                        : kind == BINARY_SUBTRACT     ? a - b
                        : kind == BINARY_MULTIPLY     ? a * b

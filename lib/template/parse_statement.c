@@ -30,8 +30,11 @@ static bool parse_print(struct parser *parser)
 /* "{% print a, b %}" */
 static bool parse_print_block(struct parser *parser)
 {
-    return loam_parse_tuple(parser, true) && loam_parser_emit(parser, OP_PRINT, 0, 0) &&
-           loam_parser_expect_block_end(parser);
+    do {
+        if (!loam_parse_expression(parser) || !loam_parser_emit(parser, OP_PRINT, 0, 0))
+            return false;
+    } while (loam_parser_skip(parser, ","));
+    return loam_parser_expect_block_end(parser);
 }
 
 static bool parse_break(struct parser *parser)
