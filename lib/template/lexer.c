@@ -20,8 +20,9 @@ size_t loam_lexer_normalize(char *source, size_t length)
 {
     size_t written = 0;
     for (size_t i = 0; i < length; i++) {
-        source[written++] = source[i] == '\r' ? '\n' : source[i];
-        if (source[i] == '\r' && i + 1 < length && source[i + 1] == '\n')
+        char c = source[i];
+        source[written++] = c == '\r' ? '\n' : c;
+        if (c == '\r' && i + 1 < length && source[i + 1] == '\n')
             i++;
     }
     return written && source[written - 1] == '\n' ? written - 1 : written;
