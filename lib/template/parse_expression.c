@@ -315,8 +315,10 @@ static bool parse_unary(struct parser *parser, bool with_filters)
     } else if (!parse_primary(parser)) {
         return false;
     }
+    if (!parse_postfix(parser) || (with_filters && !parse_filters_and_tests(parser)))
+        return false;
     parser->depth--;
-    return parse_postfix(parser) && (!with_filters || parse_filters_and_tests(parser));
+    return true;
 }
 
 struct operator
@@ -444,8 +446,10 @@ static bool parse_level(struct parser *parser, int least)
     } else if (!parse_unary(parser, true)) {
         return false;
     }
+    if (!parse_operators(parser, least))
+        return false;
     parser->depth--;
-    return parse_operators(parser, least);
+    return true;
 }
 
 bool loam_parse_unconditional(struct parser *parser)
