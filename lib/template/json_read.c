@@ -55,7 +55,7 @@ static bool read_hex(struct reader *reader, uint32_t *out)
 }
 
 /* What follows a backslash. */
-static bool read_escape(struct reader *reader, struct builder *builder)
+static bool read_escape(struct reader *reader, struct text_builder *builder)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     size_t start = reader->at - 1;
@@ -86,14 +86,35 @@ static bool read_escape(struct reader *reader, struct builder *builder)
                             reader->from_data);
 }
 
+#define EACH_BYTE(value) ((uint64_t)(value) * 0x0101010101010101ull)
+
+/* Bytes of text[length], eight at a time, in which is no quote, backslash or
+ * control character; *all collects their bits. */
+static size_t plain_bytes(const char *text, size_t length, uint64_t *all)
+{
+    size_t at = 0;
+    for (uint64_t word; length - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        uint64_t quote = word ^ EACH_BYTE('"'), slash = word ^ EACH_BYTE('\\');
+        /* The top bit of each byte that is zero, or less than a space. */
+        uint64_t found = ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) |
+                         ((word - EACH_BYTE(' ')) & ~word);
+        if (found & EACH_BYTE(0x80))
+            break;
+        *all |= word;
+    }
+    return at;
+}
+
 /* The position is behind the opening quote. */
 static bool read_string(struct reader *reader, struct value *out)
 {
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     size_t start = reader->at;
     bool escaped = false;
-    unsigned char all = 0;
+    uint64_t all = 0;
     for (;;) {
+        reader->at += plain_bytes(reader->text + reader->at, reader->length - reader->at, &all);
         if (reader->at == reader->length)
             return fail(reader, reader->at, "the text ends inside a string");
         unsigned char c = (unsigned char)reader->text[reader->at];
@@ -108,7 +129,7 @@ static bool read_string(struct reader *reader, struct value *out)
             struct text *text = loam_text_refer(reader->machine, reader->text + start, end - start,
                                                 reader->from_data);
             if (text)
-                text->width = all & 0x80 ? WIDTH_WIDE : WIDTH_ASCII;
+                text->width = all & EACH_BYTE(0x80) ? WIDTH_WIDE : WIDTH_ASCII;
             *out = value_text(text);
             return text != NULL;
         }

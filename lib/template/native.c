@@ -5,8 +5,9 @@
 
 const struct native *loam_native_find(const struct native *table, const char *name, size_t length)
 {
-    for (; table->name; table++)
-        if (strlen(table->name) == length && memcmp(table->name, name, length) == 0)
+    for (; table->name && length; table++)
+        if (table->name[0] == name[0] && strlen(table->name) == length &&
+            memcmp(table->name, name, length) == 0)
             return table;
     return NULL;
 }
@@ -129,7 +130,7 @@ struct text *loam_native_escape(struct machine *machine, struct text *text)
 {
     static const char special[] = "&<>\"'";
     static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&#34;", "&#39;"};
-    struct builder builder = {0};
+    struct text_builder builder = {0};
     size_t start = 0;
     if (text->markup)
         return text;
