@@ -99,9 +99,18 @@ static size_t plain_bytes(const char *text, size_t length, uint64_t *all)
         /* The top bit of each byte that is zero, or less than a space. */
         uint64_t found = ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) |
                          ((word - EACH_BYTE(' ')) & ~word);
-        if (found & EACH_BYTE(0x80))
-            break;
-        *all |= word;
+        found &= EACH_BYTE(0x80);
+        if (!found) {
+            *all |= word;
+            continue;
+        }
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        /* Exact up to the first one found, which is the lowest. */
+        int bit = __builtin_ctzll(found) & ~7;
+        *all |= word & ((1ull << bit) - 1);
+        at += (size_t)bit / 8;
+#endif
+        break;
     }
     return at;
 }
