@@ -118,5 +118,6 @@ int command_logits(int count, char **arguments);
 int command_nll(int count, char **arguments);
 int command_bench(int count, char **arguments);
 int command_pack(int count, char **arguments);
+int command_template(int count, char **arguments);
 
 #endif

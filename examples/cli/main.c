@@ -14,6 +14,7 @@ static const struct command {
     {"logits", command_logits, "logits of every position of a token file"},
     {"nll", command_nll, "mean negative log-likelihood of a text"},
     {"pack", command_pack, "a model file in the form that opens by mapping"},
+    {"template", command_template, "a chat template and a JSON context to text"},
     {"bench", command_bench, "prompt and decode speed"},
 };
 

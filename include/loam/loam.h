@@ -99,7 +99,8 @@ extern "C" {
     X(THREAD, 10, "a thread could not be started")                             \
     X(FORKED, 11, "the engine belongs to the parent of this forked process")   \
     X(BUSY, 12, "the object is in use by another call")                        \
-    X(STATE, 13, "the object is not in a state that allows this call")
+    X(STATE, 13, "the object is not in a state that allows this call")        \
+    X(REFUSED, 14, "a template refused its input (raise_exception)")
 
 typedef int32_t loam_status;
 enum {
@@ -694,6 +695,102 @@ typedef struct loam_tokenizer_info {
 /* Reports on the vocabulary; strings live as long as the tokenizer. */
 LOAM_API loam_status loam_tokenizer_get_info(loam_tokenizer_info *out, loam_tokenizer *tokenizer,
                                              loam_error *error);
+
+/* ---- chat templates ---------------------------------------------------- */
+
+/* A chat template: text in the language of Jinja, as models publish it, that
+ * turns a conversation into a prompt. It behaves as in Hugging Face's
+ * transformers (trim_blocks, lstrip_blocks, break and continue, generation
+ * blocks, tojson, strftime_now, raise_exception); what is not supported is an
+ * error that names line and column. It can neither read nor write anything,
+ * and its steps, memory and depth have limits. Immutable; reference-counted.
+ * Thread-safe. */
+typedef struct loam_template loam_template;
+
+/* Compiles a template.
+ * [may allocate; errors: MEMORY, FORMAT, UNSUPPORTED] */
+LOAM_API loam_status loam_template_create(loam_template **out, loam_engine *engine, const char *text,
+                                          size_t text_length, loam_error *error);
+
+/* Compiles the template of the tokenizer's vocabulary file.
+ * [may allocate; errors: MEMORY, FORMAT, UNSUPPORTED, STATE (the file has none)] */
+LOAM_API loam_status loam_tokenizer_template(loam_template **out, loam_tokenizer *tokenizer,
+                                             loam_error *error);
+
+/* Adds a reference and returns the template. [any thread] */
+LOAM_API loam_template *loam_template_retain(loam_template *chat_template);
+
+/* Gives up one reference. [any thread] */
+LOAM_API void loam_template_release(loam_template *chat_template);
+
+typedef struct loam_render_options {
+    size_t struct_size;
+    /* What strftime_now shows: "2026-01-15T09:30:45", in the zone that the user
+     * is to see. Empty: a template that asks for the time fails with STATE. */
+    loam_string now;
+    /* bos_token and eos_token, where the context lacks them; may be NULL. */
+    loam_tokenizer *tokenizer;
+    /* Names of context variables whose text may hold control tokens, such as
+     * "bos_token" when it stands in the context. Never what a user wrote. */
+    const loam_string *trusted;
+    size_t trusted_count;
+    uint64_t max_steps; /* 0: 50 million; each instruction and each item walked over is one */
+    uint64_t max_bytes; /* 0: 64 MB; memory taken while rendering */
+    uint32_t max_depth; /* 0: 200; macros calling macros */
+    uint32_t reserved;
+} loam_render_options;
+
+/* What a template made of a context.
+ * Thread-safe, but for its release. */
+typedef struct loam_rendering loam_rendering;
+
+/* Renders with the variables of `context`, a JSON object: messages, tools,
+ * documents, add_generation_prompt and whatever else the template asks for.
+ * Keys keep their order; absent is undefined, null is none. On success *out is
+ * owned by the caller.
+ *
+ * When the template itself refuses its input (raise_exception: "roles must
+ * alternate"), that is REFUSED, and the message is the template's. Other
+ * errors begin with line and column of the template, or of the context.
+ * [may allocate; errors: MEMORY, FORMAT, UNSUPPORTED, STATE, REFUSED] */
+LOAM_API loam_status loam_template_render(loam_rendering **out, loam_template *chat_template,
+                                          const char *context, size_t context_length,
+                                          const loam_render_options *options, loam_error *error);
+
+LOAM_API void loam_rendering_release(loam_rendering *rendering);
+
+/* A stretch of bytes of one origin. */
+typedef struct loam_text_span {
+    size_t offset;
+    size_t length;
+    int32_t from_data; /* 1: made of strings of the context; 0: the template's own text */
+    int32_t reserved;
+} loam_text_span;
+
+typedef struct loam_rendering_info {
+    size_t struct_size;
+    loam_string text; /* lives as long as the rendering, as do the spans */
+    /* All of the text, in order. What string operations made of the context's
+     * strings is data as well. A message's role counts as the template's own
+     * text if it consists of letters, digits, '-' and '_': templates put
+     * control tokens together with it. */
+    const loam_text_span *spans;
+    size_t span_count;
+} loam_rendering_info;
+
+/* Reports text and spans. */
+LOAM_API loam_status loam_rendering_get_info(loam_rendering_info *out, loam_rendering *rendering,
+                                             loam_error *error);
+
+/* Turns a rendering into tokens, as loam_tokenizer_encode does: control tokens
+ * are found where all of their text is the template's own, and never in what
+ * came from the context. flags: LOAM_ENCODE_ADD_SPECIAL for a template that
+ * writes no begin token itself.
+ * [may allocate; errors: MEMORY, TOO_SMALL] */
+LOAM_API loam_status loam_tokenizer_encode_rendering(int32_t *out_tokens, size_t capacity,
+                                                     size_t *out_count, loam_tokenizer *tokenizer,
+                                                     loam_rendering *rendering, uint32_t flags,
+                                                     loam_error *error);
 
 /* ---- files ------------------------------------------------------------- */
 

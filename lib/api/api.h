@@ -20,4 +20,8 @@ static inline loam_status loam_api_given(const void *pointer, const char *name, 
 /* Opens the source that the caller's struct describes. */
 loam_status loam_api_open_source(struct source *out, const loam_source *given, loam_error *error);
 
+/* Writes a list to the caller's array; TOO_SMALL if it does not fit. */
+loam_status loam_api_give_tokens(int32_t *out_tokens, size_t capacity, size_t *out_count,
+                                 const struct token_list *list, loam_error *error);
+
 #endif

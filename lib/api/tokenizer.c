@@ -45,6 +45,19 @@ loam_status loam_model_tokenizer(loam_tokenizer **out, loam_model *model, loam_e
     return LOAM_OK;
 }
 
+loam_status loam_api_give_tokens(int32_t *out_tokens, size_t capacity, size_t *out_count,
+                                 const struct token_list *list, loam_error *error)
+{
+    size_t copied = loam_min(list->count, capacity);
+    if (copied)
+        memcpy(out_tokens, list->ids, copied * sizeof *list->ids);
+    *out_count = list->count;
+    if (list->count > capacity)
+        return loam_fail(error, LOAM_TOO_SMALL, "the text is %zu tokens, out_tokens holds %zu",
+                         list->count, capacity);
+    return LOAM_OK;
+}
+
 loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *out_count,
                                   loam_tokenizer *tokenizer, const char *text, size_t text_length,
                                   uint32_t flags, loam_error *error)
@@ -64,16 +77,8 @@ loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *
     struct memory *memory = &tokenizer->engine->memory;
     struct token_list list = {0};
     status = loam_tokenizer_append(&list, tokenizer->tokenizer, memory, text, length, flags, error);
-    if (!status) {
-        size_t copied = loam_min(list.count, capacity);
-        if (copied)
-            memcpy(out_tokens, list.ids, copied * sizeof *list.ids);
-        *out_count = list.count;
-        if (list.count > capacity)
-            status =
-                loam_fail(error, LOAM_TOO_SMALL, "the text is %zu tokens, out_tokens holds %zu",
-                          list.count, capacity);
-    }
+    if (!status)
+        status = loam_api_give_tokens(out_tokens, capacity, out_count, &list, error);
     loam_memory_free(memory, list.ids);
     return status;
 }

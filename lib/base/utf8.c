@@ -61,6 +61,14 @@ bool loam_utf8_valid(const char *text, size_t length)
 {
     uint32_t code_point;
     for (size_t i = 0; i < length;) {
+        uint64_t word;
+        if (length - i >= sizeof word) { /* eight ASCII characters at once */
+            memcpy(&word, text + i, sizeof word);
+            if (!(word & 0x8080808080808080ull)) {
+                i += sizeof word;
+                continue;
+            }
+        }
         i += loam_utf8_decode(&code_point, text + i, length - i);
         if (code_point == 0xFFFFFFFFu)
             return false;

@@ -44,19 +44,45 @@ static bool is_ascii_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Where control tokens may stand: the stretches that are not data. */
+struct trusted {
+    const loam_text_span *spans; /* NULL: everywhere */
+    size_t count, next;          /* the span that the position is in or before */
+    bool control;                /* false: nowhere */
+};
+
+/* The longest special token at text[at]: control tokens inside the trusted
+ * stretch around it, user-defined ones anywhere. */
+static int32_t special_at(const struct tokenizer *t, struct trusted *trusted, const char *text,
+                          size_t length, size_t at)
+{
+    if (!trusted->spans || !trusted->control)
+        return loam_special_at(t, text + at, length - at, trusted->control);
+    const loam_text_span *span = &trusted->spans[trusted->next];
+    while (trusted->next < trusted->count && span->offset + span->length <= at)
+        span = &trusted->spans[++trusted->next];
+    int32_t user = loam_special_at(t, text + at, length - at, false);
+    if (trusted->next == trusted->count || span->from_data || span->offset > at)
+        return user;
+    int32_t any = loam_special_at(t, text + at, span->offset + span->length - at, true);
+    bool longer =
+        any >= 0 && (user < 0 || t->tokens[any].text_length >= t->tokens[user].text_length);
+    return longer ? any : user;
+}
+
 static loam_status append_all(struct encoder *encoder, struct token_list *list, const char *text,
-                              size_t length, bool control, loam_error *error)
+                              size_t length, struct trusted trusted, loam_error *error)
 {
     const struct tokenizer *t = encoder->tokenizer;
     size_t start = 0;
-    uint8_t wanted = control ? 3 : 2;
+    uint8_t wanted = trusted.control ? 3 : 2;
     loam_status status = LOAM_OK;
     for (size_t i = 0; !status && i < length;) {
         while (i < length && !(t->special_first[(unsigned char)text[i]] & wanted))
             i++;
         if (i == length)
             break;
-        int32_t id = loam_special_at(t, text + i, length - i, control);
+        int32_t id = special_at(t, &trusted, text, length, i);
         if (id < 0) {
             i++;
             continue;
@@ -76,6 +102,16 @@ loam_status loam_tokenizer_append(struct token_list *list, const struct tokenize
                                   struct memory *memory, const char *text, size_t length,
                                   uint32_t flags, loam_error *error)
 {
+    return loam_tokenizer_append_spans(list, t, memory, text, length, NULL, 0, flags, error);
+}
+
+loam_status loam_tokenizer_append_spans(struct token_list *list, const struct tokenizer *t,
+                                        struct memory *memory, const char *text, size_t length,
+                                        const loam_text_span *spans, size_t span_count,
+                                        uint32_t flags, loam_error *error)
+{
+    struct trusted trusted = {
+        .spans = spans, .count = span_count, .control = (flags & LOAM_ENCODE_PARSE_SPECIAL) != 0};
     struct encoder encoder = {.tokenizer = t, .memory = memory};
     loam_status status = LOAM_OK;
     if (length > INT32_MAX / 4)
@@ -86,8 +122,7 @@ loam_status loam_tokenizer_append(struct token_list *list, const struct tokenize
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)
         status = loam_tokenizer_push(list, memory, t->begin, error);
     if (!status)
-        status = append_all(&encoder, list, text, length, (flags & LOAM_ENCODE_PARSE_SPECIAL) != 0,
-                            error);
+        status = append_all(&encoder, list, text, length, trusted, error);
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_end)
         status = loam_tokenizer_push(list, memory, t->end, error);
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_separator)

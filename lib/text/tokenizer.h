@@ -33,6 +33,13 @@ loam_status loam_tokenizer_append(struct token_list *list, const struct tokenize
                                   struct memory *memory, const char *text, size_t length,
                                   uint32_t flags, loam_error *error);
 
+/* The same for a text whose stretches are trusted or not (NULL: all of it is):
+ * control tokens are found in trusted stretches only. */
+loam_status loam_tokenizer_append_spans(struct token_list *list, const struct tokenizer *tokenizer,
+                                        struct memory *memory, const char *text, size_t length,
+                                        const loam_text_span *spans, size_t span_count,
+                                        uint32_t flags, loam_error *error);
+
 /* The bytes that token `id` (in range) stands for when it follows others:
  * "\xE2\x96\x81" already turned to a space, byte tokens to their byte,
  * byte-level characters to their bytes. Control tokens give nothing unless

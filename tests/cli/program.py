@@ -48,9 +48,38 @@ def no_command_and_unknown_command():
 
 @test
 def every_command_has_help():
-    for command in ("run", "info", "tokens", "logits", "nll", "bench"):
+    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench"):
         result = loam(command, "--help")
         assert result.returncode == 0 and b"usage" in result.stdout, command
+
+
+@test
+def templates_are_rendered():
+    with tempfile.TemporaryDirectory() as folder:
+        template, context = os.path.join(folder, "t.jinja"), os.path.join(folder, "c.json")
+        with open(template, "wb") as file:
+            file.write(b"{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\r\n{% endfor %}"
+                       b"{% if late %}{{ strftime_now('%d %b %Y') }}{% endif %}"
+                       b"{% if bad %}{{ raise_exception('no such role') }}{% endif %}")
+        with open(context, "w", encoding="utf-8") as file:
+            file.write('{"messages": [{"role": "user", "content": "h\u00e9 <s>"}], "bos_token": "<s>"}')
+        result = loam("template", "--template", template, "--context", context)
+        assert result.stdout == "<s><|user|>h\u00e9 <s>\n".encode() and result.returncode == 0, result
+        spans = loam("template", "--template", template, "--context", context, "--spans",
+                     "--trust", "bos_token").stdout.decode().splitlines()
+        assert spans == ['template\t"<s><|user|>"', 'data\t"h\u00e9 <s>"', 'template\t"\\n"'], spans
+        result = loam("template", "--template", template, "--context", "-", "--now",
+                      "2026-01-15T09:30:45", text=b'{"late": true}')
+        assert result.stdout == b"15 Jan 2026", result
+        expect_error(loam("template", "--template", template, "--context", "-", text=b'{"late": 1}'),
+                     1, "line 2", "time")
+        expect_error(loam("template", "--template", template, "--context", "-", text=b'{"bad": 1}'),
+                     1, "no such role")
+        expect_error(loam("template", "--template", template, "--context", "-", text=b'{"bad" 1}'),
+                     1, "context: line 1, column 8")
+        expect_error(loam("template", "--template", template, "--context", "-", "--now", "today",
+                          text=b"{}"), 2, "today")
+    expect_error(loam("template", "--context", "-"), 2, "--template")
 
 
 @test

@@ -117,9 +117,10 @@ static void generate_with(struct run *run, loam_session *session)
                                              .ignore_end = 1,
                                              .log_probability = 1,
                                              .candidates = 4};
-    run->arrived = TRY(loam_session_configure(session, &options, &error)) &&
-                   TRY(loam_session_prompt(session, "a b and so on: Once upon a time", 31, &error)) &&
-                   take_tokens(run, session);
+    run->arrived =
+        TRY(loam_session_configure(session, &options, &error)) &&
+        TRY(loam_session_prompt(session, "a b and so on: Once upon a time", 31, &error)) &&
+        take_tokens(run, session);
 }
 
 static void generating(struct run *run, loam_engine *engine)
@@ -152,6 +153,38 @@ static void tokenizing(struct run *run, loam_engine *engine)
     if (run->arrived)
         CHECK(length == 11 && memcmp(text, "Once a \xC3\xA9 b", 11) == 0);
     loam_tokenizer_release(tokenizer);
+}
+
+static void rendering(struct run *run, loam_engine *engine)
+{
+    static const char source_text[] =
+        "{% macro m(x) %}[{{ x }}]{% endmacro %}{% for y in messages %}{{ m(y.role | upper) }}"
+        "{{ y.content ~ '<s>' }}{{ y | tojson }}{% endfor %}{{ bos_token }}";
+    static const char context[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"<s>\\u00e9\"}]}";
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_tokenizer *tokenizer = NULL;
+    loam_template *chat_template = NULL;
+    loam_rendering *made = NULL;
+    int32_t tokens[256];
+    size_t count = 0;
+    loam_render_options options = {.struct_size = sizeof options};
+    run->arrived = false;
+    if (TRY(loam_tokenizer_open(&tokenizer, engine, &source, &error)) &&
+        TRY(loam_template_create(&chat_template, engine, source_text, LOAM_NUL_TERMINATED,
+                                 &error))) {
+        options.tokenizer = tokenizer;
+        run->arrived =
+            TRY(loam_template_render(&made, chat_template, context, LOAM_NUL_TERMINATED, &options,
+                                     &error)) &&
+            TRY(loam_tokenizer_encode_rendering(tokens, 256, &count, tokenizer, made, 0, &error));
+    }
+    if (run->arrived)
+        CHECK(count > 10);
+    loam_tokenizer_release(tokenizer);
+    loam_template_release(chat_template);
+    loam_rendering_release(made);
 }
 
 static void opening_a_file(struct run *run, loam_engine *engine)
@@ -241,7 +274,8 @@ static void fail_one(const struct run *plain, journey travel, long n, int mode, 
     if (mode == 0)
         CHECK(memcmp(run.tokens, plain->tokens, sizeof run.tokens) == 0);
     if (test_failed_here)
-        printf("# with %s %ld failing%s\n", reads ? "read" : "allocation", n, mode ? " and all after" : "");
+        printf("# with %s %ld failing%s\n", reads ? "read" : "allocation", n,
+               mode ? " and all after" : "");
 }
 
 static void fail_each_of(struct run plain, journey travel)
@@ -280,6 +314,12 @@ static void tiny_model_tokenizing(void)
 {
     REQUIRE(tiny);
     fail_each(tiny, tiny_size, 1, tokenizing);
+}
+
+static void tiny_model_rendering(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, 1, rendering);
 }
 
 static void tiny_model_opening_a_file(void)
@@ -372,6 +412,7 @@ int main(void)
     tiny = tiny_model(&tiny_size);
     RUN(tiny_model_opening_a_file);
     RUN(tiny_model_tokenizing);
+    RUN(tiny_model_rendering);
     RUN(tiny_model_planning);
     RUN(tiny_model_generating);
     RUN(tiny_model_with_threads);

@@ -12,6 +12,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTIL
 # Folder under lib/ -> the folders it may include, besides itself.
 MAY_USE = {
     'base': set(),
+    'template': {'base'},
     'quant': {'base'},
     'tensor': {'quant', 'base'},
     'format': {'tensor', 'quant', 'base'},

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of one compilation or rendering: a bump allocator that knows its limit. */
+#ifndef LOAM_TEMPLATE_HEAP_H
+#define LOAM_TEMPLATE_HEAP_H
+
+#include "base/memory.h"
+
+/* Structs and bytes come from areas of their own, so that a text which was
+ * just made can grow where it lies. Thread-compatible. */
+struct heap {
+    struct memory *memory;
+    uint64_t limit; /* of the bytes held */
+    uint64_t held;
+    struct heap_chunk *chunks;
+    char *struct_at, *struct_end;
+    char *byte_at, *byte_end;
+};
+
+void loam_heap_init(struct heap *heap, struct memory *memory, uint64_t limit);
+void loam_heap_end(struct heap *heap);
+
+/* count * size bytes aligned to 16, or NULL: memory or the limit is used up.
+ * Freed by loam_heap_end alone. */
+void *loam_heap_get(struct heap *heap, uint64_t count, size_t size);
+
+/* The same, unaligned: for text. */
+char *loam_heap_bytes(struct heap *heap, uint64_t count);
+
+/* Takes the `count` bytes right behind `end`; false if they are not free. */
+bool loam_heap_extend(struct heap *heap, const char *end, size_t count);
+
+/* Makes an array of elements of `size` bytes hold `wanted`, at least doubling
+ * it; the old one stays allocated. */
+bool loam_heap_grow(struct heap *heap, void **array, size_t *capacity, uint64_t wanted,
+                    size_t size);
+
+#endif

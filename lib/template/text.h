@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Strings and what is made of them, the origin of every byte kept. */
+#ifndef LOAM_TEMPLATE_TEXT_H
+#define LOAM_TEMPLATE_TEXT_H
+
+#include "template/value.h"
+
+struct machine;
+
+/* Bytes that grow, with their origins. Zero-initialised. */
+struct text_builder {
+    char *bytes;
+    size_t length, capacity;
+    struct run *runs;
+    size_t run_count, run_capacity;
+};
+
+bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
+                      size_t length, bool from_data);
+bool loam_builder_add_text(struct machine *machine, struct text_builder *builder,
+                           const struct text *text);
+/* Bytes [start, end) of the text. */
+bool loam_builder_add_part(struct machine *machine, struct text_builder *builder,
+                           const struct text *text, size_t start, size_t end);
+
+/* The builder's bytes from `start` on as a text, which may share them: the
+ * builder is not used again. NULL: failed. */
+struct text *loam_builder_finish(struct machine *machine, struct text_builder *builder);
+
+/* The same as a copy, and cuts the builder there. */
+struct text *loam_builder_cut(struct machine *machine, struct text_builder *builder, size_t start);
+
+/* A text that holds a copy of the bytes, or refers to them. NULL: failed. */
+struct text *loam_text_copy(struct machine *machine, const char *bytes, size_t length,
+                            bool from_data);
+struct text *loam_text_refer(struct machine *machine, const char *bytes, size_t length,
+                             bool from_data);
+
+/* Bytes [start, end): the text's own. */
+struct text *loam_text_part(struct machine *machine, struct text *text, size_t start, size_t end);
+
+struct text *loam_text_join(struct machine *machine, struct text *a, struct text *b);
+
+bool loam_text_equal(const struct text *a, const struct text *b);
+bool loam_text_is(const struct text *text, const char *bytes);
+/* Less than, equal to or more than 0, by code points. */
+int loam_text_compare(const struct text *a, const struct text *b);
+uint32_t loam_text_hash(struct text *text);
+/* Whether any byte came from the caller's data. */
+bool loam_text_from_data(const struct text *text);
+
+/* Characters and their places. */
+bool loam_text_is_ascii(struct text *text);
+size_t loam_text_characters(struct text *text);
+/* The byte at which character `index` begins; the length if there are fewer. */
+size_t loam_text_offset(struct text *text, size_t index);
+/* The characters before the byte `offset`. */
+size_t loam_text_index(struct text *text, size_t offset);
+/* Bytes of the character that begins at bytes[at]. */
+size_t loam_text_step(const struct text *text, size_t at);
+
+/* Where `wanted` stands first or last in bytes [start, end); SIZE_MAX: nowhere. */
+size_t loam_text_find(const struct text *text, size_t start, size_t end, const char *wanted,
+                      size_t length);
+size_t loam_text_find_last(const struct text *text, size_t start, size_t end, const char *wanted,
+                           size_t length);
+
+/* The range that is left when characters of `set` (NULL: white space) are
+ * taken off the ends. */
+void loam_text_strip(const struct text *text, const struct text *set, bool left, bool right,
+                     size_t *start, size_t *end);
+
+#endif
