@@ -306,7 +306,7 @@ static loam_status fail_splitter(struct gguf_string name, loam_error *error)
     char list[512];
     size_t length = 0;
     for (size_t i = 0; (pattern = loam_pattern_at(i)) != NULL; i++) {
-        size_t size = strcspn(pattern->names, " ");
+        size_t size = loam_pattern_name_length(pattern->names);
         if (length + size + 3 > sizeof list)
             break;
         memcpy(list + length, ", ", 2);

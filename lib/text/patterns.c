@@ -138,10 +138,18 @@ static const struct split_pattern patterns[] = {
                 "(?!\\S)|\\s{1}"}},
 };
 
+size_t loam_pattern_name_length(const char *names)
+{
+    size_t length = 0;
+    while (names[length] && names[length] != ' ')
+        length++;
+    return length;
+}
+
 static bool has_name(const char *names, const char *name, size_t length)
 {
     while (*names) {
-        size_t size = strcspn(names, " ");
+        size_t size = loam_pattern_name_length(names);
         if (size == length && memcmp(names, name, length) == 0)
             return true;
         names += size + (names[size] == ' ');

@@ -14,6 +14,9 @@ struct split_pattern {
     bool adds_begin;                    /* unless the file says otherwise */
 };
 
+/* Bytes of the first of the names. */
+size_t loam_pattern_name_length(const char *names);
+
 /* The pattern of that name, or NULL. */
 const struct split_pattern *loam_pattern_find(const char *name, size_t length);
 

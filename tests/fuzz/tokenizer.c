@@ -91,7 +91,7 @@ static const char *splitter_name(char *out, size_t size, unsigned number)
     while (loam_pattern_at(count))
         count++;
     const char *names = loam_pattern_at(number % count)->names;
-    snprintf(out, size, "%.*s", (int)strcspn(names, " "), names);
+    snprintf(out, size, "%.*s", (int)loam_pattern_name_length(names), names);
     return out;
 }
 

@@ -111,9 +111,9 @@ static void wordpiece(void)
 
 /* ---- Unigram --------------------------------------------------------------- */
 
-static const char *const gram_texts[] = {"<pad>", "</s>",  "<unk>", LOW,    "a",
-                                         "b",     "ab",    "aab",   "ba",   "c",
-                                         LOW "a", LOW LOW, "<x>",   "b" LOW};
+static const char *const gram_texts[] = {"<pad>", "</s>",    "<unk>", LOW,      "a",
+                                         "b",     "ab",      "aab",   "ba",     "c",
+                                         LOW "a", (LOW LOW), "<x>",   ("b" LOW)};
 static const float gram_scores[] = {0, 0, 0, -2, -3, -3, -4, -7, -5.5f, -1, -6, -1, 0, -4.5f};
 static const int32_t gram_types[] = {3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1};
 
