@@ -6,7 +6,7 @@ static const char *refuses(const struct backend *backend, const loam_graph *grap
                            const struct node *node)
 {
     const struct cpu_kernels *kernels = &((const struct cpu_backend *)backend)->kernels;
-    if (node->operation == OP_EMBED) {
+    if (node->operation == OP_EMBED || node->operation == OP_EMBED_POSITION) {
         uint32_t type = loam_graph_weight_of(graph, node->inputs[0])->type->id;
         if (!loam_weight_type(type)->dequantize)
             return "the CPU backend has no embedding look-up for this weight type";

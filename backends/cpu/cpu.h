@@ -47,9 +47,14 @@ enum phase_kind {
     PHASE_ROPE,
     PHASE_STORE, /* keys and values into their pages */
     PHASE_ATTENTION,
-    PHASE_GATE,
-    PHASE_ADD,
-    PHASE_OUTPUTS
+    PHASE_GROUP_NORM,
+    PHASE_MAP, /* gates with other functions than SILU as well */
+    PHASE_ELEMENTWISE,
+    PHASE_MULTIPLY,
+    PHASE_SLICE,
+    PHASE_CONCATENATE,
+    PHASE_OUTPUTS,
+    PHASE_KINDS
 };
 
 /* One set of tiles. Buffers are numbers in the program's layout. */

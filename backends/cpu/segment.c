@@ -65,9 +65,12 @@ static int32_t quantize_phase(struct cpu_program *program, loam_tensor x, uint32
 
 static bool same_rotation(const struct rope *a, const struct rope *b)
 {
+    size_t bytes = a->dimensions / 2 * sizeof(double);
     return a->dimensions == b->dimensions &&
            loam_float_bits(a->magnitude) == loam_float_bits(b->magnitude) &&
-           memcmp(a->frequencies, b->frequencies, a->dimensions / 2 * sizeof(double)) == 0;
+           memcmp(a->frequencies, b->frequencies, bytes) == 0 &&
+           !a->long_frequencies == !b->long_frequencies && a->long_from == b->long_from &&
+           (!a->long_frequencies || memcmp(a->long_frequencies, b->long_frequencies, bytes) == 0);
 }
 
 /* The phase with the rotation of a rope node, added if there is none. */
@@ -121,26 +124,25 @@ static bool add_preparation(struct cpu_program *program, struct phase *phase)
     return true;
 }
 
-static enum phase_kind kind_of(enum operation operation)
+static enum phase_kind kind_of(const struct node *node)
 {
-    switch (operation) {
-    case OP_EMBED:
-        return PHASE_EMBED;
-    case OP_LINEAR:
-        return PHASE_LINEAR;
-    case OP_RMS_NORM:
-        return PHASE_RMS_NORM;
-    case OP_ROPE:
-        return PHASE_ROPE;
-    case OP_ATTENTION:
-        return PHASE_ATTENTION;
-    case OP_GATE:
-        return PHASE_GATE;
-    case OP_ADD:
-        return PHASE_ADD;
-    default:
-        return PHASE_OUTPUTS;
-    }
+    static const enum phase_kind kinds[OPERATIONS] = {[OP_EMBED] = PHASE_EMBED,
+                                                      [OP_EMBED_POSITION] = PHASE_EMBED,
+                                                      [OP_LINEAR] = PHASE_LINEAR,
+                                                      [OP_RMS_NORM] = PHASE_RMS_NORM,
+                                                      [OP_NORM] = PHASE_GROUP_NORM,
+                                                      [OP_ROPE] = PHASE_ROPE,
+                                                      [OP_ATTENTION] = PHASE_ATTENTION,
+                                                      [OP_GATE] = PHASE_ELEMENTWISE,
+                                                      [OP_ADD] = PHASE_ELEMENTWISE,
+                                                      [OP_MAP] = PHASE_MAP,
+                                                      [OP_MULTIPLY] = PHASE_MULTIPLY,
+                                                      [OP_SLICE] = PHASE_SLICE,
+                                                      [OP_CONCATENATE] = PHASE_CONCATENATE,
+                                                      [OP_OUTPUTS] = PHASE_OUTPUTS};
+    if (node->operation == OP_GATE && node->activation != LOAM_ACTIVATION_SILU)
+        return PHASE_MAP;
+    return kinds[node->operation];
 }
 
 /* Whether the plan has memory for a value of this backend: the result, and
@@ -154,7 +156,7 @@ static bool is_outgoing(const struct cpu_program *program, loam_tensor tensor)
 static bool add_node(struct cpu_program *program, loam_tensor tensor)
 {
     const struct node *node = loam_graph_node(program->graph, tensor);
-    struct phase phase = {.kind = kind_of(node->operation),
+    struct phase phase = {.kind = kind_of(node),
                           .node = node,
                           .tensor = tensor,
                           .out = NO_BUFFER,
