@@ -160,6 +160,19 @@ struct map_tile {
     size_t first, count;     /* elements */
 };
 
+/* Which experts each row takes: ids ascending, and their weights. */
+struct route_tile {
+    const float *scores; /* [rows][count] */
+    const float *bias;   /* [count] or NULL: added where experts are chosen */
+    uint32_t *ids;       /* [rows][used] */
+    float *weights;      /* [rows][used] */
+    size_t count, used, groups, groups_used; /* groups 0: none */
+    int32_t router;                          /* LOAM_ROUTER_... */
+    bool normalised;
+    float scale;
+    size_t first_row, row_count;
+};
+
 struct elementwise_tile {
     const float *a, *b;
     float *out;
@@ -185,6 +198,7 @@ struct cpu_kernels {
     void (*group_norm)(const struct group_norm_tile *tile);
     void (*full_attention)(const struct full_attention_tile *tile);
     void (*map)(const struct map_tile *tile);
+    void (*route)(const struct route_tile *tile);
 };
 
 /* Looks rows up: the exact value of every weight. One for all levels: it moves

@@ -168,6 +168,9 @@ static bool run_phase(struct work *work, uint32_t output_count)
     work->rows = node->outputs_only ? output_count : step->rows;
     if (work->rows == 0)
         return true;
+    work->token_rows = work->rows;
+    if (phase->kind >= PHASE_EXPERT_GATHER && phase->kind <= PHASE_EXPERT_ACTIVATE)
+        work->rows *= node->experts.used;
     void (*run)(void *, uint32_t, int32_t) = run_row_tile;
     uint32_t tiles;
     if (phase->kind == PHASE_LINEAR) {
@@ -178,9 +181,18 @@ static bool run_phase(struct work *work, uint32_t output_count)
         bool store = phase->kind == PHASE_STORE;
         tiles = work->row_tiles * (store ? 1 : node->attention.kv_heads);
         run = store ? run_store_tile : run_attention_tile;
+    } else if (phase->kind == PHASE_EXPERT_LINEAR) {
+        tiles = loam_experts_cut(work);
+        run = loam_experts_linear;
     } else {
         work->rows_per_tile = (uint32_t)loam_max(TILE_ELEMENTS / loam_max(node->width, 1), 1);
+        if (phase->kind == PHASE_EXPERT_GROUP) /* sorting is one piece of work */
+            work->rows_per_tile = work->rows;
         tiles = work->row_tiles = divide_up(work->rows, work->rows_per_tile);
+        if (phase->kind == PHASE_LINEAR_HEADS) {
+            tiles *= node->heads;
+            run = loam_experts_heads;
+        }
     }
     return loam_pool_run(work->program->backend->pool, tiles, run, work, step->stop,
                          step->stop_user);

@@ -10,9 +10,10 @@ struct work {
     struct cpu_program *program;
     const loam_step_descriptor *step;
     const struct phase *phase;
-    uint32_t rows; /* of the phase's value */
+    uint32_t rows;       /* of the phase's value, or pairs of a row and an expert */
+    uint32_t token_rows; /* of the node's value */
     uint32_t rows_per_tile, row_tiles;
-    uint32_t outputs_per_tile;
+    uint32_t outputs_per_tile, output_tiles;
 };
 
 static inline void *loam_work_buffer(const struct cpu_program *program, int32_t buffer)
@@ -72,5 +73,17 @@ static inline void loam_work_tile_rows(const struct work *work, uint32_t tile, s
 
 /* run_rows.c: rows [first, first + count) of a phase that works row by row. */
 void loam_run_rows(const struct work *work, size_t first, size_t count);
+
+/* experts.c: row-wise phases of a mixture, and tiles of its products and of
+ * products by head. */
+void loam_experts_route(const struct work *work, size_t first, size_t count);
+void loam_experts_group(const struct work *work, size_t first, size_t count);
+void loam_experts_gather(const struct work *work, size_t first, size_t count);
+void loam_experts_quantize(const struct work *work, size_t first, size_t count);
+void loam_experts_activate(const struct work *work, size_t first, size_t count);
+void loam_experts_combine(const struct work *work, size_t first, size_t count);
+uint32_t loam_experts_cut(struct work *work);
+void loam_experts_linear(void *context, uint32_t tile, int32_t worker);
+void loam_experts_heads(void *context, uint32_t tile, int32_t worker);
 
 #endif

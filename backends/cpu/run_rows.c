@@ -214,18 +214,24 @@ static void run_outputs(const struct work *work, size_t first, size_t count)
 
 void loam_run_rows(const struct work *work, size_t first, size_t count)
 {
-    static void (*const functions[PHASE_KINDS])(const struct work *, size_t,
-                                                size_t) = {[PHASE_EMBED] = run_embed,
-                                                           [PHASE_QUANTIZE] = run_quantize,
-                                                           [PHASE_RMS_NORM] = run_norm,
-                                                           [PHASE_GROUP_NORM] = run_group_norm,
-                                                           [PHASE_ROTATION] = run_rotation,
-                                                           [PHASE_ROPE] = run_rope,
-                                                           [PHASE_MAP] = run_map,
-                                                           [PHASE_ELEMENTWISE] = run_elementwise,
-                                                           [PHASE_MULTIPLY] = run_multiply,
-                                                           [PHASE_SLICE] = run_slice,
-                                                           [PHASE_CONCATENATE] = run_concatenate,
-                                                           [PHASE_OUTPUTS] = run_outputs};
+    static void (*const functions[PHASE_KINDS])(const struct work *, size_t, size_t) = {
+        [PHASE_EMBED] = run_embed,
+        [PHASE_QUANTIZE] = run_quantize,
+        [PHASE_RMS_NORM] = run_norm,
+        [PHASE_GROUP_NORM] = run_group_norm,
+        [PHASE_ROTATION] = run_rotation,
+        [PHASE_ROPE] = run_rope,
+        [PHASE_MAP] = run_map,
+        [PHASE_ELEMENTWISE] = run_elementwise,
+        [PHASE_MULTIPLY] = run_multiply,
+        [PHASE_SLICE] = run_slice,
+        [PHASE_CONCATENATE] = run_concatenate,
+        [PHASE_OUTPUTS] = run_outputs,
+        [PHASE_ROUTE] = loam_experts_route,
+        [PHASE_EXPERT_GROUP] = loam_experts_group,
+        [PHASE_EXPERT_GATHER] = loam_experts_gather,
+        [PHASE_EXPERT_QUANTIZE] = loam_experts_quantize,
+        [PHASE_EXPERT_ACTIVATE] = loam_experts_activate,
+        [PHASE_EXPERT_COMBINE] = loam_experts_combine};
     functions[work->phase->kind](work, first, count);
 }

@@ -83,6 +83,12 @@ LOAM_API loam_tensor loam_graph_embed_position(loam_graph *graph, loam_tensor we
 LOAM_API loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight,
                                        loam_tensor bias);
 
+/* The same for each of `heads` parts of a row with a matrix of its own: x is
+ * [rows][heads * width] and weight, the heads' matrices one after the other,
+ * [heads * n][width]: [rows][heads * n]. */
+LOAM_API loam_tensor loam_graph_linear_heads(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                             uint32_t heads);
+
 /* Root mean square norm of each row: x / sqrt(mean(x^2) + epsilon) * weight.
  * (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.) */
 LOAM_API loam_tensor loam_graph_rms_norm(loam_graph *graph, loam_tensor x, loam_tensor weight,
@@ -179,7 +185,10 @@ enum {
     /* a x^2 + c x where x > 0, else b (exp(min(x, d)) - 1 - x) + c x (Huang and Schlag,
      * "Deriving Activation Functions Using Integration", 2024) */
     LOAM_ACTIVATION_XIELU = 11,
-    LOAM_ACTIVATION_COUNT
+    LOAM_ACTIVATION_COUNT,
+    /* Of experts alone, with the other factor u: min(x, b) / (1 + exp(-a min(x, b))) times u
+     * between -b and b, plus 1 (OpenAI, "gpt-oss-120b & gpt-oss-20b Model Card", 2025) */
+    LOAM_ACTIVATION_CLAMPED_SWIGLU = 100
 };
 
 /* The function of each number. parameters[4] is a, b, c, d; NULL: all 0. */
@@ -206,6 +215,43 @@ LOAM_API loam_tensor loam_graph_slice(loam_graph *graph, loam_tensor x, uint32_t
 /* In each of `groups` groups the numbers of a's group, then those of b's. */
 LOAM_API loam_tensor loam_graph_concatenate(loam_graph *graph, loam_tensor a, loam_tensor b,
                                             uint32_t groups);
+
+/* What makes probabilities of a router's scores. */
+enum {
+    LOAM_ROUTER_SOFTMAX = 0,
+    LOAM_ROUTER_SIGMOID = 1,
+    LOAM_ROUTER_SOFTMAX_CHOSEN = 2, /* softmax over the chosen alone */
+    LOAM_ROUTER_SIGMOID_SCORES = 3  /* chosen by the scores, weighted by their sigmoid */
+};
+
+/* Weights of all experts, one after the other; each a weight, or
+ * LOAM_NO_TENSOR for what is not there. */
+typedef struct loam_experts_weights {
+    loam_tensor gate, up;  /* [count * hidden][width]; without gate: activation(up) */
+    loam_tensor down;      /* [count * width][hidden] */
+    loam_tensor gate_bias, up_bias, down_bias; /* F32 [count * hidden], [count * width] */
+    loam_tensor selection_bias; /* F32 [count]: added where experts are chosen, not to their weight */
+} loam_experts_weights;
+
+typedef struct loam_experts_options {
+    size_t struct_size;
+    uint32_t count, used;         /* experts; of them for each row: at most 1024 and 64 */
+    uint32_t groups, groups_used; /* experts are chosen in the groups whose two best are best; 0: no groups */
+    int32_t router;               /* LOAM_ROUTER_... */
+    int32_t normalised;           /* not 0: weights of the chosen are divided by their sum */
+    float scale;                  /* weights are multiplied by it; 0 means 1 */
+    int32_t weighs_input;         /* not 0: weights multiply what experts take, not what they give */
+    int32_t activation;           /* LOAM_ACTIVATION_..., or CLAMPED_SWIGLU */
+    float parameters[4];          /* of the activation */
+} loam_experts_options;
+
+/* A mixture of experts: for each row the `used` best by its scores
+ * [rows][count], each down(activation(gate x) * up x), weighted and summed.
+ * (Shazeer et al., "Outrageously Large Neural Networks", 2017; groups and
+ * selection bias: DeepSeek-AI, "DeepSeek-V3 Technical Report", 2024.) */
+LOAM_API loam_tensor loam_graph_experts(loam_graph *graph, loam_tensor x, loam_tensor scores,
+                                        const loam_experts_weights *weights,
+                                        const loam_experts_options *options);
 
 /* Only the rows of x whose output flag is set, in order. */
 LOAM_API loam_tensor loam_graph_outputs(loam_graph *graph, loam_tensor x);

@@ -16,8 +16,9 @@ static bool is_leaf(const struct node *node)
 /* The matrix that a refusal is most likely about, or NULL. */
 static const struct weight *matrix_of(const loam_graph *graph, const struct node *node)
 {
-    loam_tensor matrix =
-        node->inputs[node->operation == OP_EMBED || node->operation == OP_EMBED_POSITION ? 0 : 1];
+    bool embeds = node->operation == OP_EMBED || node->operation == OP_EMBED_POSITION;
+    size_t place = node->operation == OP_EXPERTS ? EXPERT_UP : embeds ? 0 : 1;
+    loam_tensor matrix = node->inputs[place];
     bool has_weight = matrix != LOAM_NO_TENSOR && graph->nodes[matrix].operation == OP_WEIGHT;
     return has_weight ? loam_graph_weight_of(graph, matrix) : NULL;
 }

@@ -33,8 +33,23 @@ enum operation {
     OP_SLICE,          /* x */
     OP_CONCATENATE,    /* a, b */
     OP_EMBED_POSITION, /* weight */
+    OP_LINEAR_HEADS,   /* x, weight */
+    OP_EXPERTS,        /* x, scores, EXPERT_GATE to EXPERT_SELECTION_BIAS; index: mixture */
     OPERATIONS
 };
+
+/* Inputs of OP_EXPERTS behind x and scores. */
+enum {
+    EXPERT_GATE = 2,
+    EXPERT_UP,
+    EXPERT_DOWN,
+    EXPERT_GATE_BIAS,
+    EXPERT_UP_BIAS,
+    EXPERT_DOWN_BIAS,
+    EXPERT_SELECTION_BIAS
+};
+
+enum { MAX_EXPERTS = 1024, MAX_EXPERTS_USED = 64 };
 
 /* Tensors that a node takes at most. */
 enum { NODE_INPUTS = 9 };
@@ -65,6 +80,9 @@ struct node {
     struct rope rope;
     loam_norm_options norm;
     struct slice slice;               /* OP_CONCATENATE: group_width of the result, count of a */
+    uint32_t heads;                   /* OP_LINEAR_HEADS */
+    loam_experts_options experts;     /* its inputs stand above */
+    uint32_t hidden;                  /* of an expert */
     loam_attention_options attention; /* slopes owned by the graph; sinks are inputs[3] */
 };
 
@@ -111,7 +129,7 @@ struct loam_graph {
     size_t node_count, node_capacity;
     struct weight *weights;
     size_t weight_count, weight_capacity;
-    uint32_t input_count, attention_count;
+    uint32_t input_count, attention_count, mixture_count;
     uint32_t token_limit;    /* fewest rows of an embedded weight; 0: no embed */
     uint32_t position_limit; /* fewest rows of a weight embedded by position; 0: none */
     loam_error failure;      /* the first; code OK: none */

@@ -16,6 +16,8 @@
  *   XIELU         x > 0: fma(a * x, x, c * x)
  *                 else fma(e, b, c * x), e = exp(x < d ? x : d) - 1 - x in
  *                 double, rounded
+ *   CLAMPED_SWIGLU, with b[i] alone: (g / (1 + exp(-(a * g)))) * (u + 1), g = x >
+ *                 b ? b : x, u = b[i] between -b and b
  * With b[i] the result is f(x) * b[i].
  */
 #include "base/numeric.h"
@@ -84,8 +86,20 @@ static float value(int32_t function, float x, const float *p)
     }
 }
 
+static float clamped_swiglu(float x, float u, const float *p)
+{
+    float g = x > p[1] ? p[1] : x;
+    u = u < -p[1] ? -p[1] : u > p[1] ? p[1] : u;
+    return (g / (1.0f + loam_expf(-(p[0] * g)))) * (u + 1.0f);
+}
+
 void loam_ref_map(const struct map_tile *tile)
 {
+    if (tile->function == LOAM_ACTIVATION_CLAMPED_SWIGLU) {
+        for (size_t i = tile->first; i < tile->first + tile->count; i++)
+            tile->out[i] = clamped_swiglu(tile->x[i], tile->b ? tile->b[i] : 0, tile->parameters);
+        return;
+    }
     for (size_t i = tile->first; i < tile->first + tile->count; i++) {
         float y = value(tile->function, tile->x[i], tile->parameters);
         tile->out[i] = tile->b ? y * tile->b[i] : y;

@@ -25,4 +25,5 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->group_norm = loam_ref_group_norm;
     kernels->full_attention = loam_ref_full_attention;
     kernels->map = loam_ref_map;
+    kernels->route = loam_ref_route;
 }
