@@ -76,6 +76,7 @@ static void read_layer(struct builder *b, const struct decoder *d, struct layer 
     *layer = (struct layer){.index = index,
                             .key_width = d->key_width,
                             .value_width = d->value_width,
+                            .bare_qk_norm = d->bare_qk_norm,
                             .attention = d->attention};
     layer->heads = loam_builder_u32_at(b, "attention.head_count", index, NULL, NULL);
     layer->kv_heads = loam_builder_u32_at(b, "attention.head_count_kv", index, &layer->heads, NULL);
@@ -177,6 +178,13 @@ static loam_tensor place(struct builder *b, const struct decoder *d, const struc
         x = norm_heads(b, d, name, layer->index, x, heads, layer->key_width);
     if (layer->rope)
         x = loam_graph_rope(b->graph, x, layer->rope);
+    if (layer->bare_qk_norm) {
+        loam_norm_options norm = {.struct_size = sizeof norm,
+                                  .kind = d->norm,
+                                  .group_width = layer->key_width,
+                                  .epsilon = d->epsilon};
+        x = loam_graph_norm(b->graph, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR, &norm);
+    }
     if (d->qk_norm == QK_NORM_AFTER_ROPE)
         x = norm_heads(b, d, name, layer->index, x, heads, layer->key_width);
     return x;
@@ -233,6 +241,8 @@ loam_tensor loam_decoder_feed_forward(struct builder *b, const struct decoder *d
 static loam_tensor feed_forward(struct builder *b, const struct decoder *d,
                                 const struct layer *layer, loam_tensor x)
 {
+    if (loam_experts_in(d, layer))
+        return loam_experts_build(b, d, layer, x);
     return d->feed_forward ? d->feed_forward(b, d, layer, x)
                            : loam_decoder_feed_forward(b, d, layer, x);
 }

@@ -23,8 +23,16 @@ enum {
 struct layer {
     uint32_t index;
     uint32_t heads, kv_heads, key_width, value_width, feed_forward;
+    bool bare_qk_norm;
     const loam_rope_options *rope;    /* NULL: none */
     loam_attention_options attention; /* all but the shape */
+};
+
+/* Mixtures of experts in place of feed-forward blocks. */
+struct experts {
+    uint32_t count, used, hidden, shared_hidden; /* shared 0: none */
+    uint32_t dense_layers, step; /* layers from dense_layers on whose number + 1 divides by step */
+    loam_experts_options options;
 };
 
 struct decoder {
@@ -37,6 +45,8 @@ struct decoder {
     bool fused_gate; /* ffn_up has the gate's rows, then its own */
     bool pre_norms, post_norms, bare_norms; /* bare: without weights */
     int32_t qk_norm, parallel;
+    bool bare_qk_norm; /* heads of Q and K are normed without weights, behind their rotation */
+    struct experts experts; /* count 0: none */
     const char *attn_norm, *ffn_norm; /* their names */
     float clamp;          /* Q, K and V stay within +-clamp; 0: no limit */
     float embedding_scale, residual_scale, logit_scale; /* 1: none */
@@ -88,6 +98,15 @@ loam_tensor loam_decoder_attend(struct builder *b, const struct decoder *d,
                                 const struct layer *layer, loam_tensor x);
 loam_tensor loam_decoder_feed_forward(struct builder *b, const struct decoder *d,
                                       const struct layer *layer, loam_tensor x);
+
+/* experts.c: reads the keys of mixtures of experts: softmax, weights of the
+ * chosen normalised if nothing is said, unscaled unless the keys say so. */
+void loam_experts_read(struct builder *b, struct decoder *d, bool normalised);
+
+/* Whether the layer has one, and the mixture with its shared expert. */
+bool loam_experts_in(const struct decoder *d, const struct layer *layer);
+loam_tensor loam_experts_build(struct builder *b, const struct decoder *d,
+                               const struct layer *layer, loam_tensor x);
 
 /* factor * x; x itself where factor is 1. */
 loam_tensor loam_decoder_scale(struct builder *b, loam_tensor x, float factor);

@@ -48,9 +48,13 @@ static loam_tensor build_hunyuan(struct builder *b)
     struct decoder d;
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
     d.qk_norm = QK_NORM_AFTER_ROPE;
+    loam_experts_read(b, &d, true);
+    /* The experts' width is that of the dense layers it has none of. */
+    d.experts.hidden = loam_builder_u32(b, "feed_forward_length", NULL);
     return loam_decoder_build(b, &d);
 }
 
+const struct family loam_family_hunyuan_moe = {.name = "hunyuan-moe", .build = build_hunyuan};
 const struct family loam_family_hunyuan_dense = {.name = "hunyuan-dense", .build = build_hunyuan};
 
 /* GLM Team, "ChatGLM", 2024: norms before and behind both blocks. */
@@ -64,3 +68,24 @@ static loam_tensor build_glm4(struct builder *b)
 }
 
 const struct family loam_family_glm4 = {.name = "glm4", .build = build_glm4};
+
+/* GLM-4.5 Team, "GLM-4.5", 2025: experts chosen by sigmoids. Layers at the end
+ * that guess further tokens are left out. */
+static loam_tensor build_glm4moe(struct builder *b)
+{
+    struct decoder d;
+    loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
+    d.ffn_norm = "blk.%u.post_attention_norm";
+    if (loam_builder_has(b, "blk.%u.attn_q_norm.weight", 0))
+        d.qk_norm = QK_NORM_BEFORE_ROPE;
+    loam_experts_read(b, &d, true);
+    uint32_t guessing = loam_builder_u32(b, "nextn_predict_layers", &(uint32_t){0});
+    if (guessing >= b->description.layers)
+        loam_builder_refuse(b, LOAM_FORMAT, "nextn_predict_layers",
+                            "expected fewer than block_count", guessing);
+    if (!b->status)
+        b->description.layers -= guessing;
+    return loam_decoder_build(b, &d);
+}
+
+const struct family loam_family_glm4moe = {.name = "glm4moe", .build = build_glm4moe};

@@ -9,7 +9,10 @@
     FAMILY(bloom) \
     FAMILY(cohere2) \
     FAMILY(command_r) \
+    FAMILY(deepseek) \
+    FAMILY(deepseek2) \
     FAMILY(ernie4_5) \
+    FAMILY(ernie4_5_moe) \
     FAMILY(exaone) \
     FAMILY(exaone4) \
     FAMILY(falcon) \
@@ -17,22 +20,31 @@
     FAMILY(gemma2) \
     FAMILY(gemma3) \
     FAMILY(glm4) \
+    FAMILY(glm4moe) \
     FAMILY(gpt2) \
+    FAMILY(gpt_oss) \
     FAMILY(gptneox) \
     FAMILY(granite) \
+    FAMILY(granitemoe) \
     FAMILY(hunyuan_dense) \
+    FAMILY(hunyuan_moe) \
     FAMILY(internlm2) \
     FAMILY(llama) \
+    FAMILY(llama4) \
     FAMILY(minicpm) \
     FAMILY(mistral3) \
     FAMILY(mpt) \
     FAMILY(nemotron) \
     FAMILY(olmo) \
     FAMILY(olmo2) \
+    FAMILY(olmoe) \
     FAMILY(phi2) \
     FAMILY(phi3) \
+    FAMILY(phimoe) \
     FAMILY(qwen2) \
+    FAMILY(qwen2moe) \
     FAMILY(qwen3) \
+    FAMILY(qwen3moe) \
     FAMILY(seed_oss) \
     FAMILY(smollm3) \
     FAMILY(stablelm) \

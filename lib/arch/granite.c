@@ -22,12 +22,14 @@ static loam_tensor build_granite(struct builder *b)
 {
     struct decoder d;
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_ADJACENT);
+    loam_experts_read(b, &d, true);
     d.embedding_scale = scale_of(b, "embedding_scale", 1);
     d.residual_scale = scale_of(b, "residual_scale", 1);
     d.logit_scale = 1 / scale_of(b, "logit_scale", 1);
     return loam_decoder_build(b, &d);
 }
 
+const struct family loam_family_granitemoe = {.name = "granitemoe", .build = build_granite};
 const struct family loam_family_granite = {.name = "granite", .build = build_granite};
 
 /* Files of before the keys have the scales of MiniCPM 1 and 2. */

@@ -10,14 +10,13 @@ static loam_tensor build(struct builder *b)
 {
     struct decoder d;
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_ADJACENT);
-    if (loam_builder_u32(b, "expert_count", &(uint32_t){0}))
-        loam_builder_refuse(b, LOAM_UNSUPPORTED, "expert_count",
-                            "mixtures of experts are not supported yet", 1);
+    loam_experts_read(b, &d, true); /* Mixtral: Jiang et al., "Mixtral of Experts", 2024 */
     return loam_decoder_build(b, &d);
 }
 
 const struct family loam_family_llama = {.name = "llama", .build = build};
 const struct family loam_family_internlm2 = {.name = "internlm2", .build = build};
+const struct family loam_family_ernie4_5_moe = {.name = "ernie4_5-moe", .build = build};
 const struct family loam_family_ernie4_5 = {.name = "ernie4_5", .build = build};
 
 /* Ministral: scores grow with the position beyond the original context. */
@@ -25,6 +24,7 @@ static loam_tensor build_mistral3(struct builder *b)
 {
     struct decoder d;
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_ADJACENT);
+    loam_experts_read(b, &d, true);
     d.attention.temperature = loam_builder_f32(b, "attention.temperature_scale", &(float){0});
     d.attention.temperature_length =
         loam_builder_u32(b, "rope.scaling.original_context_length", &b->description.context_length);

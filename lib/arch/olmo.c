@@ -44,3 +44,15 @@ static loam_tensor build_olmo2(struct builder *b)
 }
 
 const struct family loam_family_olmo2 = {.name = "olmo2", .build = build_olmo2};
+
+/* Muennighoff et al., "OLMoE", 2024: norms of whole Q and K, experts. */
+static loam_tensor build_olmoe(struct builder *b)
+{
+    struct decoder d;
+    loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
+    d.qk_norm = QK_NORM_BEFORE_ROPE;
+    loam_experts_read(b, &d, false);
+    return loam_decoder_build(b, &d);
+}
+
+const struct family loam_family_olmoe = {.name = "olmoe", .build = build_olmoe};

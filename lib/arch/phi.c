@@ -27,3 +27,14 @@ static loam_tensor build_phi3(struct builder *b)
 }
 
 const struct family loam_family_phi3 = {.name = "phi3", .build = build_phi3};
+
+/* Phi-3.5-MoE: biases, of the norms as well, and experts. */
+static loam_tensor build_phimoe(struct builder *b)
+{
+    struct decoder d;
+    loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
+    loam_experts_read(b, &d, true);
+    return loam_decoder_build(b, &d);
+}
+
+const struct family loam_family_phimoe = {.name = "phimoe", .build = build_phimoe};

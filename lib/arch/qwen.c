@@ -15,14 +15,27 @@ static loam_tensor build_qwen2(struct builder *b)
 
 const struct family loam_family_qwen2 = {.name = "qwen2", .build = build_qwen2};
 
+/* Qwen 1.5 and 2 with experts. */
+static loam_tensor build_qwen2moe(struct builder *b)
+{
+    struct decoder d;
+    loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
+    loam_experts_read(b, &d, false);
+    return loam_decoder_build(b, &d);
+}
+
+const struct family loam_family_qwen2moe = {.name = "qwen2moe", .build = build_qwen2moe};
+
 static loam_tensor build_qwen3(struct builder *b)
 {
     struct decoder d;
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
     d.qk_norm = QK_NORM_BEFORE_ROPE;
+    loam_experts_read(b, &d, true);
     return loam_decoder_build(b, &d);
 }
 
+const struct family loam_family_qwen3moe = {.name = "qwen3moe", .build = build_qwen3};
 const struct family loam_family_qwen3 = {.name = "qwen3", .build = build_qwen3};
 
 /* Seed-OSS: the norm before the feed-forward block has another name. */

@@ -56,6 +56,21 @@ static const char *const cases[] = {
     "mpt-6head",
     "bloom",
     "nemotron",
+    "mixtral",
+    "qwen2moe",
+    "qwen3moe",
+    "olmoe",
+    "phimoe",
+    "granitemoe",
+    "deepseek",
+    "deepseek2",
+    "deepseek2-v2",
+    "glm4moe",
+    "ernie4_5-moe",
+    "hunyuan-moe",
+    "llama4",
+    "llama4-long",
+    "gpt-oss",
 };
 
 /* One case as its folder describes it. */
@@ -99,6 +114,8 @@ static bool read_reference(struct reference *out)
     out->rows = values / out->vocabulary;
     out->tolerance = number(manifest, "tolerance_relative_to_max_abs", 0) / 10;
     out->context = (uint32_t)number(manifest, "n_ctx_used", 0);
+    if (out->token_count > 1000) /* more than the model was trained for */
+        out->context = (uint32_t)out->token_count;
     free(manifest);
     return out->tokens && out->expected && out->rows > 0 && out->rows <= out->token_count;
 }
