@@ -205,6 +205,11 @@ struct cpu_kernels {
  * one row per token. */
 void loam_cpu_embed(const struct embed_tile *tile);
 
+/* The factor of a row's scores: scale times the f32 of 1 + temperature * log(1 +
+ * floor((position + offset) / length)). */
+float loam_kernels_temperature(float scale, size_t position, float temperature, uint32_t offset,
+                               uint32_t length);
+
 /* Bytes of one KV head's keys and values in a page, multiples of 64. */
 size_t loam_kv_key_bytes(int32_t type, uint32_t key_width);
 size_t loam_kv_value_bytes(int32_t type, uint32_t value_width);

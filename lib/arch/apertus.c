@@ -51,4 +51,8 @@ static loam_tensor build(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_apertus = {.name = "apertus", .build = build};
+const struct family loam_family_apertus = {
+    .name = "apertus",
+    .models = "Apertus",
+    .build = build,
+};

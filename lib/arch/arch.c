@@ -9,9 +9,9 @@ FAMILIES(DECLARE)
 
 static const struct family *const families[] = {FAMILIES(ENTRY)};
 
-const char *loam_arch_name(size_t i)
+const struct family *loam_arch_family(size_t i)
 {
-    return i < LOAM_COUNT_OF(families) ? families[i]->name : NULL;
+    return i < LOAM_COUNT_OF(families) ? families[i] : NULL;
 }
 
 loam_status loam_arch_build(struct description *out, loam_tensor *result, loam_graph *graph,

@@ -36,7 +36,8 @@ struct builder {
 
 /* A family. Returns the logits, [output rows][vocabulary]. */
 struct family {
-    const char *name;
+    const char *name;   /* general.architecture in files */
+    const char *models; /* for docs/models.md: what people call them */
     loam_tensor (*build)(struct builder *builder);
     const void *traits; /* where several families share a file: what tells them apart */
 };
@@ -46,8 +47,8 @@ struct family {
 loam_status loam_arch_build(struct description *out, loam_tensor *result, loam_graph *graph,
                             const struct gguf *gguf, struct source *source, loam_error *error);
 
-/* The i-th family's name, or NULL beyond the last. */
-const char *loam_arch_name(size_t i);
+/* The i-th family, or NULL beyond the last. */
+const struct family *loam_arch_family(size_t i);
 
 /* ---- for families --------------------------------------------------------- */
 

@@ -22,7 +22,11 @@ static loam_tensor build_command_r(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_command_r = {.name = "command-r", .build = build_command_r};
+const struct family loam_family_command_r = {
+    .name = "command-r",
+    .models = "Command R and R+",
+    .build = build_command_r,
+};
 
 static void prepare_cohere2(struct builder *b, const struct decoder *d, struct layer *layer)
 {
@@ -42,4 +46,8 @@ static loam_tensor build_cohere2(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_cohere2 = {.name = "cohere2", .build = build_cohere2};
+const struct family loam_family_cohere2 = {
+    .name = "cohere2",
+    .models = "Command R7B, Command A",
+    .build = build_cohere2,
+};

@@ -20,7 +20,11 @@ static loam_tensor build_deepseek(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_deepseek = {.name = "deepseek", .build = build_deepseek};
+const struct family loam_family_deepseek = {
+    .name = "deepseek",
+    .models = "DeepSeek MoE 16B",
+    .build = build_deepseek,
+};
 
 /* ---- latent attention ------------------------------------------------------ */
 
@@ -115,4 +119,8 @@ static loam_tensor build_deepseek2(struct builder *b)
     return loam_decoder_build(b, d);
 }
 
-const struct family loam_family_deepseek2 = {.name = "deepseek2", .build = build_deepseek2};
+const struct family loam_family_deepseek2 = {
+    .name = "deepseek2",
+    .models = "DeepSeek 2, 3 and R1, Kimi K2",
+    .build = build_deepseek2,
+};

@@ -13,7 +13,11 @@ static loam_tensor build_exaone(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_exaone = {.name = "exaone", .build = build_exaone};
+const struct family loam_family_exaone = {
+    .name = "exaone",
+    .models = "EXAONE 3",
+    .build = build_exaone,
+};
 
 /* With windows, three of four layers have one, and they alone rotate. */
 static void prepare_exaone4(struct builder *b, const struct decoder *d, struct layer *layer)
@@ -40,7 +44,11 @@ static loam_tensor build_exaone4(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_exaone4 = {.name = "exaone4", .build = build_exaone4};
+const struct family loam_family_exaone4 = {
+    .name = "exaone4",
+    .models = "EXAONE 4",
+    .build = build_exaone4,
+};
 
 /* Tencent, "Hunyuan", 2025: Q and K are normed behind their rotation. */
 static loam_tensor build_hunyuan(struct builder *b)
@@ -54,8 +62,16 @@ static loam_tensor build_hunyuan(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_hunyuan_moe = {.name = "hunyuan-moe", .build = build_hunyuan};
-const struct family loam_family_hunyuan_dense = {.name = "hunyuan-dense", .build = build_hunyuan};
+const struct family loam_family_hunyuan_moe = {
+    .name = "hunyuan-moe",
+    .models = "Hunyuan with experts",
+    .build = build_hunyuan,
+};
+const struct family loam_family_hunyuan_dense = {
+    .name = "hunyuan-dense",
+    .models = "Hunyuan, dense",
+    .build = build_hunyuan,
+};
 
 /* GLM Team, "ChatGLM", 2024: norms before and behind both blocks. */
 static loam_tensor build_glm4(struct builder *b)
@@ -67,7 +83,11 @@ static loam_tensor build_glm4(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_glm4 = {.name = "glm4", .build = build_glm4};
+const struct family loam_family_glm4 = {
+    .name = "glm4",
+    .models = "GLM 4",
+    .build = build_glm4,
+};
 
 /* GLM-4.5 Team, "GLM-4.5", 2025: experts chosen by sigmoids. Layers at the end
  * that guess further tokens are left out. */
@@ -88,4 +108,8 @@ static loam_tensor build_glm4moe(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_glm4moe = {.name = "glm4moe", .build = build_glm4moe};
+const struct family loam_family_glm4moe = {
+    .name = "glm4moe",
+    .models = "GLM 4.5 to 4.7",
+    .build = build_glm4moe,
+};

@@ -21,8 +21,8 @@
     FAMILY(gemma3) \
     FAMILY(glm4) \
     FAMILY(glm4moe) \
-    FAMILY(gpt2) \
     FAMILY(gpt_oss) \
+    FAMILY(gpt2) \
     FAMILY(gptneox) \
     FAMILY(granite) \
     FAMILY(granitemoe) \

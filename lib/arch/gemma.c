@@ -24,7 +24,11 @@ static loam_tensor build_gemma(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_gemma = {.name = "gemma", .build = build_gemma};
+const struct family loam_family_gemma = {
+    .name = "gemma",
+    .models = "Gemma 1",
+    .build = build_gemma,
+};
 
 static void prepare_gemma2(struct builder *b, const struct decoder *d, struct layer *layer)
 {
@@ -53,7 +57,11 @@ static loam_tensor build_gemma2(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_gemma2 = {.name = "gemma2", .build = build_gemma2};
+const struct family loam_family_gemma2 = {
+    .name = "gemma2",
+    .models = "Gemma 2",
+    .build = build_gemma2,
+};
 
 static void prepare_gemma3(struct builder *b, const struct decoder *d, struct layer *layer)
 {
@@ -79,4 +87,8 @@ static loam_tensor build_gemma3(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_gemma3 = {.name = "gemma3", .build = build_gemma3};
+const struct family loam_family_gemma3 = {
+    .name = "gemma3",
+    .models = "Gemma 3, text",
+    .build = build_gemma3,
+};

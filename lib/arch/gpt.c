@@ -61,29 +61,57 @@ static loam_tensor build(struct builder *b)
 
 /* Radford et al., "Language Models are Unsupervised Multitask Learners", 2019. */
 static const struct traits gpt2 = {NO_ROPE, PARALLEL_NOT, LOAM_ACTIVATION_GELU, 0};
-const struct family loam_family_gpt2 = {.name = "gpt2", .build = build, .traits = &gpt2};
+const struct family loam_family_gpt2 = {
+    .name = "gpt2",
+    .models = "GPT-2",
+    .build = build,
+    .traits = &gpt2,
+};
 
 /* Le Scao et al., "BLOOM", 2022. */
 static const struct traits bloom = {NO_ROPE, PARALLEL_NOT, LOAM_ACTIVATION_GELU, 8};
-const struct family loam_family_bloom = {.name = "bloom", .build = build, .traits = &bloom};
+const struct family loam_family_bloom = {
+    .name = "bloom",
+    .models = "BLOOM",
+    .build = build,
+    .traits = &bloom,
+};
 
 /* MosaicML, "MPT-7B", 2023. */
-const struct family loam_family_mpt = {.name = "mpt", .build = build, .traits = &gpt2};
+const struct family loam_family_mpt = {
+    .name = "mpt",
+    .models = "MPT",
+    .build = build,
+    .traits = &gpt2,
+};
 
 /* Black et al., "GPT-NeoX-20B", 2022. */
 static const struct traits gptneox = {LOAM_ROPE_HALVES, PARALLEL_OWN, LOAM_ACTIVATION_GELU, 0};
-const struct family loam_family_gptneox = {.name = "gptneox", .build = build, .traits = &gptneox};
+const struct family loam_family_gptneox = {
+    .name = "gptneox",
+    .models = "GPT-NeoX, Pythia",
+    .build = build,
+    .traits = &gptneox,
+};
 
 /* Lozhkov et al., "StarCoder 2 and The Stack v2", 2024. */
 static const struct traits starcoder2 = {LOAM_ROPE_HALVES, PARALLEL_NOT, LOAM_ACTIVATION_GELU, 0};
 const struct family loam_family_starcoder2 = {
-    .name = "starcoder2", .build = build, .traits = &starcoder2};
+    .name = "starcoder2",
+    .models = "StarCoder 2",
+    .build = build,
+    .traits = &starcoder2,
+};
 
 /* Parmar et al., "Nemotron-4 15B Technical Report", 2024. */
 static const struct traits nemotron = {LOAM_ROPE_HALVES, PARALLEL_NOT, LOAM_ACTIVATION_RELU_SQUARED,
                                        0};
 const struct family loam_family_nemotron = {
-    .name = "nemotron", .build = build, .traits = &nemotron};
+    .name = "nemotron",
+    .models = "Nemotron 3 and 4, Minitron",
+    .build = build,
+    .traits = &nemotron,
+};
 
 /* Almazrouei et al., "The Falcon Series of Open Language Models", 2023. The
  * large models have a norm for each block: attention's has the added name. */
@@ -102,7 +130,11 @@ static loam_tensor build_falcon(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_falcon = {.name = "falcon", .build = build_falcon};
+const struct family loam_family_falcon = {
+    .name = "falcon",
+    .models = "Falcon 7B to 180B",
+    .build = build_falcon,
+};
 
 /* Bellagamba et al., "Stable LM 2 1.6B Technical Report", 2024. Gated; without
  * a second norm the blocks stand side by side. */
@@ -117,4 +149,8 @@ static loam_tensor build_stablelm(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_stablelm = {.name = "stablelm", .build = build_stablelm};
+const struct family loam_family_stablelm = {
+    .name = "stablelm",
+    .models = "StableLM 1 and 2",
+    .build = build_stablelm,
+};

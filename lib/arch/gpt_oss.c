@@ -31,4 +31,8 @@ static loam_tensor build(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_gpt_oss = {.name = "gpt-oss", .build = build};
+const struct family loam_family_gpt_oss = {
+    .name = "gpt-oss",
+    .models = "gpt-oss 20B and 120B",
+    .build = build,
+};

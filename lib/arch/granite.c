@@ -29,8 +29,16 @@ static loam_tensor build_granite(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_granitemoe = {.name = "granitemoe", .build = build_granite};
-const struct family loam_family_granite = {.name = "granite", .build = build_granite};
+const struct family loam_family_granitemoe = {
+    .name = "granitemoe",
+    .models = "Granite 3 and 4 with experts",
+    .build = build_granite,
+};
+const struct family loam_family_granite = {
+    .name = "granite",
+    .models = "Granite 3 and 4, dense",
+    .build = build_granite,
+};
 
 /* Files of before the keys have the scales of MiniCPM 1 and 2. */
 static loam_tensor build_minicpm(struct builder *b)
@@ -44,4 +52,8 @@ static loam_tensor build_minicpm(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_minicpm = {.name = "minicpm", .build = build_minicpm};
+const struct family loam_family_minicpm = {
+    .name = "minicpm",
+    .models = "MiniCPM 1, 2 and 4",
+    .build = build_minicpm,
+};

@@ -14,10 +14,27 @@ static loam_tensor build(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_llama = {.name = "llama", .build = build};
-const struct family loam_family_internlm2 = {.name = "internlm2", .build = build};
-const struct family loam_family_ernie4_5_moe = {.name = "ernie4_5-moe", .build = build};
-const struct family loam_family_ernie4_5 = {.name = "ernie4_5", .build = build};
+const struct family loam_family_llama = {
+    .name = "llama",
+    .models = "Llama 1 to 3, Mistral, Mixtral, TinyLlama, SmolLM 1 and 2, Yi, and others of the "
+              "same build",
+    .build = build,
+};
+const struct family loam_family_internlm2 = {
+    .name = "internlm2",
+    .models = "InternLM 2 and 2.5",
+    .build = build,
+};
+const struct family loam_family_ernie4_5_moe = {
+    .name = "ernie4_5-moe",
+    .models = "ERNIE 4.5 with experts",
+    .build = build,
+};
+const struct family loam_family_ernie4_5 = {
+    .name = "ernie4_5",
+    .models = "ERNIE 4.5, dense",
+    .build = build,
+};
 
 /* Ministral: scores grow with the position beyond the original context. */
 static loam_tensor build_mistral3(struct builder *b)
@@ -31,7 +48,11 @@ static loam_tensor build_mistral3(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_mistral3 = {.name = "mistral3", .build = build_mistral3};
+const struct family loam_family_mistral3 = {
+    .name = "mistral3",
+    .models = "Ministral 3, Mistral Small 3.1 and later",
+    .build = build_mistral3,
+};
 
 /* Arcee: max(x, 0)^2 and no gate. */
 static loam_tensor build_arcee(struct builder *b)
@@ -43,7 +64,11 @@ static loam_tensor build_arcee(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_arcee = {.name = "arcee", .build = build_arcee};
+const struct family loam_family_arcee = {
+    .name = "arcee",
+    .models = "Arcee AFM",
+    .build = build_arcee,
+};
 
 /* SmolLM3: every fourth layer has no rotation. */
 static void prepare_smollm3(struct builder *b, const struct decoder *d, struct layer *layer)
@@ -62,4 +87,8 @@ static loam_tensor build_smollm3(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_smollm3 = {.name = "smollm3", .build = build_smollm3};
+const struct family loam_family_smollm3 = {
+    .name = "smollm3",
+    .models = "SmolLM3",
+    .build = build_smollm3,
+};

@@ -38,4 +38,8 @@ static loam_tensor build(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_llama4 = {.name = "llama4", .build = build};
+const struct family loam_family_llama4 = {
+    .name = "llama4",
+    .models = "Llama 4 Scout and Maverick, text",
+    .build = build,
+};

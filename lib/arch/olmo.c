@@ -16,7 +16,11 @@ static loam_tensor build_olmo(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_olmo = {.name = "olmo", .build = build_olmo};
+const struct family loam_family_olmo = {
+    .name = "olmo",
+    .models = "OLMo 1",
+    .build = build_olmo,
+};
 
 static void prepare_olmo2(struct builder *b, const struct decoder *d, struct layer *layer)
 {
@@ -43,7 +47,11 @@ static loam_tensor build_olmo2(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_olmo2 = {.name = "olmo2", .build = build_olmo2};
+const struct family loam_family_olmo2 = {
+    .name = "olmo2",
+    .models = "OLMo 2 and 3",
+    .build = build_olmo2,
+};
 
 /* Muennighoff et al., "OLMoE", 2024: norms of whole Q and K, experts. */
 static loam_tensor build_olmoe(struct builder *b)
@@ -55,4 +63,8 @@ static loam_tensor build_olmoe(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_olmoe = {.name = "olmoe", .build = build_olmoe};
+const struct family loam_family_olmoe = {
+    .name = "olmoe",
+    .models = "OLMoE",
+    .build = build_olmoe,
+};

@@ -16,7 +16,11 @@ static loam_tensor build_phi2(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_phi2 = {.name = "phi2", .build = build_phi2};
+const struct family loam_family_phi2 = {
+    .name = "phi2",
+    .models = "Phi 1, 1.5 and 2",
+    .build = build_phi2,
+};
 
 static loam_tensor build_phi3(struct builder *b)
 {
@@ -26,7 +30,11 @@ static loam_tensor build_phi3(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_phi3 = {.name = "phi3", .build = build_phi3};
+const struct family loam_family_phi3 = {
+    .name = "phi3",
+    .models = "Phi 3 and 4",
+    .build = build_phi3,
+};
 
 /* Phi-3.5-MoE: biases, of the norms as well, and experts. */
 static loam_tensor build_phimoe(struct builder *b)
@@ -37,4 +45,8 @@ static loam_tensor build_phimoe(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_phimoe = {.name = "phimoe", .build = build_phimoe};
+const struct family loam_family_phimoe = {
+    .name = "phimoe",
+    .models = "Phi 3.5 MoE",
+    .build = build_phimoe,
+};

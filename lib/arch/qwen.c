@@ -13,7 +13,11 @@ static loam_tensor build_qwen2(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_qwen2 = {.name = "qwen2", .build = build_qwen2};
+const struct family loam_family_qwen2 = {
+    .name = "qwen2",
+    .models = "Qwen 1.5, 2 and 2.5",
+    .build = build_qwen2,
+};
 
 /* Qwen 1.5 and 2 with experts. */
 static loam_tensor build_qwen2moe(struct builder *b)
@@ -24,7 +28,11 @@ static loam_tensor build_qwen2moe(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_qwen2moe = {.name = "qwen2moe", .build = build_qwen2moe};
+const struct family loam_family_qwen2moe = {
+    .name = "qwen2moe",
+    .models = "Qwen 1.5 and 2 with experts",
+    .build = build_qwen2moe,
+};
 
 static loam_tensor build_qwen3(struct builder *b)
 {
@@ -35,8 +43,16 @@ static loam_tensor build_qwen3(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_qwen3moe = {.name = "qwen3moe", .build = build_qwen3};
-const struct family loam_family_qwen3 = {.name = "qwen3", .build = build_qwen3};
+const struct family loam_family_qwen3moe = {
+    .name = "qwen3moe",
+    .models = "Qwen 3 with experts",
+    .build = build_qwen3,
+};
+const struct family loam_family_qwen3 = {
+    .name = "qwen3",
+    .models = "Qwen 3",
+    .build = build_qwen3,
+};
 
 /* Seed-OSS: the norm before the feed-forward block has another name. */
 static loam_tensor build_seed_oss(struct builder *b)
@@ -47,4 +63,8 @@ static loam_tensor build_seed_oss(struct builder *b)
     return loam_decoder_build(b, &d);
 }
 
-const struct family loam_family_seed_oss = {.name = "seed_oss", .build = build_seed_oss};
+const struct family loam_family_seed_oss = {
+    .name = "seed_oss",
+    .models = "Seed-OSS",
+    .build = build_seed_oss,
+};

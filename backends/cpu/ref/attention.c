@@ -187,13 +187,11 @@ static void look(struct query *query, const struct full_attention_tile *tile)
         query->first = loam_max(query->first, position / tile->chunk * tile->chunk);
 }
 
-static float scale_of(const struct full_attention_tile *tile, size_t position)
+float loam_kernels_temperature(float scale, size_t position, float temperature, uint32_t offset,
+                               uint32_t length)
 {
-    if (tile->temperature == 0)
-        return tile->plain.scale;
-    uint64_t lengths = (position + tile->temperature_offset) / tile->temperature_length;
-    double factor = 1.0 + (double)tile->temperature * loam_log(1.0 + (double)lengths);
-    return tile->plain.scale * (float)factor;
+    uint64_t lengths = ((uint64_t)position + offset) / length;
+    return scale * (float)(1.0 + (double)temperature * loam_log(1.0 + (double)lengths));
 }
 
 static void set_query(struct query *query, const struct full_attention_tile *full, size_t row,
@@ -204,7 +202,10 @@ static void set_query(struct query *query, const struct full_attention_tile *ful
     query->q = tile->q + row * tile->q_stride + head * width;
     query->position = tile->position + (row - tile->first_row);
     look(query, full);
-    query->scale = scale_of(full, query->position);
+    query->scale = tile->scale;
+    if (full->temperature != 0)
+        query->scale = loam_kernels_temperature(tile->scale, query->position, full->temperature,
+                                                full->temperature_offset, full->temperature_length);
     query->soft_cap = full->soft_cap;
     query->slope = full->slopes ? full->slopes[head] : 0;
     query->sink = full->sinks ? full->sinks + head : NULL;
