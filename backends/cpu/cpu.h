@@ -51,6 +51,7 @@ enum phase_kind {
     PHASE_MAP, /* gates with other functions than SILU as well */
     PHASE_ELEMENTWISE,
     PHASE_MULTIPLY,
+    PHASE_AFFINE,
     PHASE_SLICE,
     PHASE_CONCATENATE,
     PHASE_OUTPUTS,

@@ -179,6 +179,24 @@ static void run_multiply(const struct work *work, size_t first, size_t count)
             out[k] = a[k] * b[i];
 }
 
+/* x * weight + bias: one product, then one sum, each where there is one. */
+static void run_affine(const struct work *work, size_t first, size_t count)
+{
+    const struct node *node = work->phase->node;
+    size_t width = node->width;
+    const float *x = loam_work_value(work, node->inputs[0]);
+    float *out = loam_work_value(work, work->phase->tensor);
+    bool scales = node->inputs[1] != LOAM_NO_TENSOR, shifts = node->inputs[2] != LOAM_NO_TENSOR;
+    const float *weight = scales ? loam_work_weight(work, node->inputs[1])->resident : NULL;
+    const float *bias = shifts ? loam_work_weight(work, node->inputs[2])->resident : NULL;
+    for (size_t row = first; row < first + count; row++)
+        for (size_t i = 0; i < width; i++) {
+            float y = x[row * width + i];
+            y = weight ? y * weight[i] : y;
+            out[row * width + i] = bias ? y + bias[i] : y;
+        }
+}
+
 static void run_slice(const struct work *work, size_t first, size_t count)
 {
     const struct slice *slice = &work->phase->node->slice;
@@ -224,6 +242,7 @@ void loam_run_rows(const struct work *work, size_t first, size_t count)
         [PHASE_MAP] = run_map,
         [PHASE_ELEMENTWISE] = run_elementwise,
         [PHASE_MULTIPLY] = run_multiply,
+        [PHASE_AFFINE] = run_affine,
         [PHASE_SLICE] = run_slice,
         [PHASE_CONCATENATE] = run_concatenate,
         [PHASE_OUTPUTS] = run_outputs,

@@ -141,6 +141,7 @@ static enum phase_kind kind_of(const struct node *node)
                                                       [OP_ADD] = PHASE_ELEMENTWISE,
                                                       [OP_MAP] = PHASE_MAP,
                                                       [OP_MULTIPLY] = PHASE_MULTIPLY,
+                                                      [OP_AFFINE] = PHASE_AFFINE,
                                                       [OP_SLICE] = PHASE_SLICE,
                                                       [OP_CONCATENATE] = PHASE_CONCATENATE,
                                                       [OP_LINEAR_HEADS] = PHASE_LINEAR_HEADS,

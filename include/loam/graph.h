@@ -208,6 +208,10 @@ LOAM_API loam_tensor loam_graph_add(loam_graph *graph, loam_tensor a, loam_tenso
  * one where the widths are equal. */
 LOAM_API loam_tensor loam_graph_multiply(loam_graph *graph, loam_tensor a, loam_tensor b);
 
+/* x * weight + bias: weight and bias are F32 vectors as wide as x, or LOAM_NO_TENSOR. */
+LOAM_API loam_tensor loam_graph_affine(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                       loam_tensor bias);
+
 /* Numbers [first, first + count) of each run of group_width numbers. */
 LOAM_API loam_tensor loam_graph_slice(loam_graph *graph, loam_tensor x, uint32_t group_width,
                                       uint32_t first, uint32_t count);

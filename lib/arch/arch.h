@@ -20,6 +20,8 @@ struct description {
     uint32_t context_length;   /* trained for */
     uint32_t embedding_length;
     uint32_t layers;
+    uint32_t embedding_output; /* width of embeddings, which it gives instead of logits; 0: logits */
+    int32_t pooling;           /* LOAM_POOLING_... of the file */
 };
 
 struct builder {
@@ -34,7 +36,8 @@ struct builder {
     loam_error *error;
 };
 
-/* A family. Returns the logits, [output rows][vocabulary]. */
+/* A family. Returns the logits, [output rows][vocabulary], or embeddings, [output
+ * rows][embedding_output]. */
 struct family {
     const char *name;   /* general.architecture in files */
     const char *models; /* for docs/models.md: what people call them */
@@ -102,12 +105,19 @@ loam_tensor loam_builder_vector(struct builder *builder, const char *name, uint3
 loam_tensor loam_builder_optional_vector(struct builder *builder, const char *name, uint32_t layer,
                                          uint32_t count);
 
+/* The first row of an F32 matrix of any number of rows, as a vector. */
+loam_tensor loam_builder_first(struct builder *builder, const char *name, uint32_t width);
+
 /* Numbers [first, first + count) of a vector of `all`. */
 loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint32_t layer,
                                  uint32_t all, uint32_t first, uint32_t count);
 
 /* The keys that every family has: sets description, checks layer count. */
 void loam_builder_describe(struct builder *builder);
+
+/* Reads pooling_type: sets description.pooling and embedding_output if the
+ * file is of a model of embeddings. `encoder`: it is one in any case. */
+void loam_builder_pooling(struct builder *builder, bool encoder);
 
 /* The table of token embeddings, [vocabulary][embedding_length]; sets
  * description.vocabulary. */

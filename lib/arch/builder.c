@@ -269,6 +269,20 @@ loam_tensor loam_builder_rows(struct builder *builder, const char *name, uint32_
                                 tensor->offset + offset);
 }
 
+loam_tensor loam_builder_first(struct builder *builder, const char *name, uint32_t width)
+{
+    char full[96];
+    const struct gguf_tensor *tensor = find(builder, full, name, 0);
+    if (!tensor)
+        return LOAM_NO_TENSOR;
+    if (tensor->dimensions[0] != width || tensor->type->id != LOAM_TYPE_F32) {
+        refuse_shape(builder, full, tensor->dimensions, width, 1, 1);
+        return LOAM_NO_TENSOR;
+    }
+    return loam_graph_weight_at(builder->graph, full, tensor->type, width, 1, false,
+                                tensor->offset);
+}
+
 loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint32_t layer,
                                  uint32_t all, uint32_t first, uint32_t count)
 {
@@ -284,6 +298,19 @@ loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint
     snprintf(part, sizeof part, "%s[%u..]", full, first);
     return loam_graph_weight_at(builder->graph, part, tensor->type, count, 1, false,
                                 tensor->offset + (uint64_t)first * sizeof(float));
+}
+
+void loam_builder_pooling(struct builder *builder, bool encoder)
+{
+    struct description *description = &builder->description;
+    uint32_t type = loam_builder_u32(builder, "pooling_type", &(uint32_t){0});
+    if (builder->status || (type == 0 && !encoder))
+        return;
+    if (type > LOAM_POOLING_LAST)
+        loam_builder_refuse(builder, LOAM_UNSUPPORTED, "pooling_type",
+                            "known are none (0), mean (1), first (2) and last (3)", type);
+    description->pooling = type == 0 ? LOAM_POOLING_TOKENS : (int32_t)type;
+    description->embedding_output = description->embedding_length;
 }
 
 loam_tensor loam_builder_embeddings(struct builder *builder)

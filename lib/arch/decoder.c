@@ -2,6 +2,7 @@
 /* (Vaswani et al., "Attention Is All You Need", 2017; grouped heads: Ainslie et
  * al., "GQA", 2023; QK norm: Henry et al., "Query-Key Normalization", 2020.) */
 #include "arch/decoder.h"
+#include "base/numeric.h"
 
 #include <stdio.h>
 
@@ -52,10 +53,31 @@ void loam_decoder_read(struct builder *b, struct decoder *d, int32_t norm, int32
     read_heads(b, d);
     d->attention.struct_size = sizeof d->attention;
     d->attention.scale = loam_builder_f32(b, "attention.scale", &(float){0});
+    loam_builder_pooling(b, false);
     if (pairing == NO_ROPE)
         return;
     uint32_t dimensions = loam_builder_u32(b, "rope.dimension_count", &d->key_width);
     loam_builder_rope(b, &d->rotation, d->key_width, dimensions, pairing);
+}
+
+/* Head h: 2^(-most (h + 1) / n), n the largest power of two of heads; those
+ * beyond it take the odd ones of twice as many. */
+void loam_decoder_slopes(struct builder *b, struct decoder *d, float *slopes, float most)
+{
+    uint32_t power = 1;
+    if (!(most >= 0 && most < 1e6f))
+        loam_builder_refuse(b, LOAM_FORMAT, "attention.max_alibi_bias", "expected 0 to 10^6", 0);
+    if (most > 0 && d->heads > SLOPES)
+        loam_builder_refuse(b, LOAM_FORMAT, "attention.head_count", "expected 1 to 1024", d->heads);
+    if (b->status || most == 0)
+        return;
+    while (power * 2 <= d->heads)
+        power *= 2;
+    for (uint32_t h = 0; h < d->heads; h++) {
+        double part = h < power ? (double)(h + 1) : (double)(2 * (h - power) + 1) / 2;
+        slopes[h] = (float)loam_pow(2.0, -(double)most * part / power);
+    }
+    d->attention.slopes = slopes;
 }
 
 bool loam_decoder_is_local(struct builder *b, uint32_t layer, uint32_t period)
@@ -253,7 +275,8 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
 {
     loam_graph *g = b->graph;
     uint32_t width = b->description.embedding_length, index = layer->index;
-    loam_tensor h = d->pre_norms ? loam_decoder_norm(b, d, d->attn_norm, index, x, width) : x;
+    bool norms = d->pre_norms && !layer->no_attn_norm;
+    loam_tensor h = norms ? loam_decoder_norm(b, d, d->attn_norm, index, x, width) : x;
     loam_tensor a = d->attend ? d->attend(b, d, layer, h) : loam_decoder_attend(b, d, layer, h);
     if (d->post_norms)
         a = loam_decoder_norm(b, d, "blk.%u.post_attention_norm", index, a, width);
@@ -266,11 +289,15 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
                               loam_decoder_scale(b, f, d->residual_scale));
     }
     x = loam_graph_add(g, x, a);
+    if (d->outer_norms)
+        x = loam_decoder_norm(b, d, "blk.%u.attn_output_norm", index, x, width);
     h = d->pre_norms ? loam_decoder_norm(b, d, d->ffn_norm, index, x, width) : x;
     loam_tensor f = feed_forward(b, d, layer, h);
     if (d->post_norms)
         f = loam_decoder_norm(b, d, "blk.%u.post_ffw_norm", index, f, width);
-    return loam_graph_add(g, x, loam_decoder_scale(b, f, d->residual_scale));
+    x = loam_graph_add(g, x, loam_decoder_scale(b, f, d->residual_scale));
+    return d->outer_norms ? loam_decoder_norm(b, d, "blk.%u.layer_output_norm", index, x, width)
+                          : x;
 }
 
 static loam_tensor embed(struct builder *b, const struct decoder *d, loam_tensor table)
@@ -278,6 +305,10 @@ static loam_tensor embed(struct builder *b, const struct decoder *d, loam_tensor
     loam_graph *g = b->graph;
     uint32_t width = b->description.embedding_length;
     loam_tensor x = loam_decoder_scale(b, loam_graph_embed(g, table), d->embedding_scale);
+    if (loam_builder_has(b, "token_types.weight", 0)) { /* all are of the first type */
+        loam_tensor types = loam_builder_first(b, "token_types.weight", width);
+        x = loam_graph_affine(g, x, LOAM_NO_TENSOR, types);
+    }
     if (loam_builder_has(b, "position_embd.weight", 0)) {
         loam_tensor positions =
             loam_builder_matrix(b, "position_embd.weight", 0, width, b->description.context_length);
@@ -285,6 +316,28 @@ static loam_tensor embed(struct builder *b, const struct decoder *d, loam_tensor
     }
     if (loam_builder_has(b, "token_embd_norm.weight", 0))
         x = loam_decoder_norm(b, d, "token_embd_norm", 0, x, width);
+    return x;
+}
+
+/* The layers that some models put behind pooling. They have no bias and the
+ * mean is a sum, so they may as well stand before it. */
+static loam_tensor build_dense(struct builder *b, loam_tensor x)
+{
+    static const char *const names[] = {"dense_2", "dense_3"};
+    static const char *const keys[] = {"dense_2_feat_out", "dense_3_feat_out"};
+    uint32_t width = b->description.embedding_length;
+    for (size_t i = 0; i < 2; i++) {
+        char full[96];
+        if (!loam_builder_has(b, named(full, names[i], "weight"), 0))
+            continue;
+        uint32_t rows = loam_builder_u32(b, keys[i], NULL);
+        if (rows == 0 || rows > 1 << 20)
+            loam_builder_refuse(b, LOAM_FORMAT, keys[i], "expected 1 to 1048576", rows);
+        loam_tensor weight = loam_builder_matrix(b, full, 0, width, rows);
+        x = loam_graph_linear(b->graph, x, weight, LOAM_NO_TENSOR);
+        width = rows;
+    }
+    b->description.embedding_output = width;
     return x;
 }
 
@@ -300,7 +353,10 @@ loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d)
         x = build_layer(b, d, &layer, x);
     }
     x = loam_graph_outputs(g, x);
-    x = loam_decoder_norm(b, d, "output_norm", 0, x, width);
+    if (!d->no_output_norm)
+        x = loam_decoder_norm(b, d, "output_norm", 0, x, width);
+    if (b->description.embedding_output)
+        return build_dense(b, x);
     uint32_t vocabulary = b->description.vocabulary;
     loam_tensor head = loam_builder_optional(b, "output.weight", 0, width, vocabulary);
     if (head == LOAM_NO_TENSOR) /* tied */

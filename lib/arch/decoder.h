@@ -24,6 +24,7 @@ struct layer {
     uint32_t index;
     uint32_t heads, kv_heads, key_width, value_width, feed_forward;
     bool bare_qk_norm;
+    bool no_attn_norm;
     const loam_rope_options *rope;    /* NULL: none */
     loam_attention_options attention; /* all but the shape */
 };
@@ -43,7 +44,9 @@ struct decoder {
     float activation_parameters[4];
     bool gated;      /* activation(gate) * up; else activation(up) */
     bool fused_gate; /* ffn_up has the gate's rows, then its own */
-    bool pre_norms, post_norms, bare_norms; /* bare: without weights */
+    /* Of what blocks take, of what they give, of the sum with the residual; bare: without weights */
+    bool pre_norms, post_norms, outer_norms, bare_norms;
+    bool no_output_norm;
     int32_t qk_norm, parallel;
     bool bare_qk_norm; /* heads of Q and K are normed without weights, behind their rotation */
     struct experts experts; /* count 0: none */
@@ -76,7 +79,13 @@ void loam_decoder_read(struct builder *b, struct decoder *d, int32_t norm, int32
  * or as the key attention.sliding_window_pattern, an array, says. */
 bool loam_decoder_is_local(struct builder *b, uint32_t layer, uint32_t period);
 
-/* The whole model: logits of the output rows. */
+/* ALiBi: d->attention.slopes = slopes[SLOPES], so that the first head of n, a power of two, has
+ * 2^(-most / n). */
+enum { SLOPES = 1024 };
+
+void loam_decoder_slopes(struct builder *b, struct decoder *d, float *slopes, float most);
+
+/* The whole model: logits, or embeddings, of the output rows. */
 loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d);
 
 /* ---- parts ---------------------------------------------------------------- */

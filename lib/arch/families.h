@@ -6,6 +6,7 @@
 #define FAMILIES(FAMILY) \
     FAMILY(apertus) \
     FAMILY(arcee) \
+    FAMILY(bert) \
     FAMILY(bloom) \
     FAMILY(cohere2) \
     FAMILY(command_r) \
@@ -17,6 +18,7 @@
     FAMILY(exaone4) \
     FAMILY(falcon) \
     FAMILY(gemma) \
+    FAMILY(gemma_embedding) \
     FAMILY(gemma2) \
     FAMILY(gemma3) \
     FAMILY(glm4) \
@@ -29,12 +31,15 @@
     FAMILY(hunyuan_dense) \
     FAMILY(hunyuan_moe) \
     FAMILY(internlm2) \
+    FAMILY(jina_bert_v2) \
     FAMILY(llama) \
     FAMILY(llama4) \
     FAMILY(minicpm) \
     FAMILY(mistral3) \
+    FAMILY(modern_bert) \
     FAMILY(mpt) \
     FAMILY(nemotron) \
+    FAMILY(nomic_bert) \
     FAMILY(olmo) \
     FAMILY(olmo2) \
     FAMILY(olmoe) \

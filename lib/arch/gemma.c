@@ -71,19 +71,24 @@ static void prepare_gemma3(struct builder *b, const struct decoder *d, struct la
         layer->attention.window = 0;
 }
 
+static void read_gemma3(struct builder *b, struct decoder *d)
+{
+    read(b, d);
+    d->post_norms = true;
+    d->qk_norm = QK_NORM_BEFORE_ROPE;
+    d->prepare = prepare_gemma3;
+    d->attention.window = loam_builder_u32(b, "attention.sliding_window", NULL);
+    d->logit_cap = loam_builder_f32(b, "final_logit_softcapping", &(float){0});
+    float base = loam_builder_f32(b, "rope.freq_base_swa", &(float){10000});
+    loam_builder_rope_plain(b, &d->local_rope, d->local_frequencies, d->key_width,
+                            d->rotation.options.dimensions, LOAM_ROPE_HALVES, base);
+    scale_by_model(b, d, 62);
+}
+
 static loam_tensor build_gemma3(struct builder *b)
 {
     struct decoder d;
-    read(b, &d);
-    d.post_norms = true;
-    d.qk_norm = QK_NORM_BEFORE_ROPE;
-    d.prepare = prepare_gemma3;
-    d.attention.window = loam_builder_u32(b, "attention.sliding_window", NULL);
-    d.logit_cap = loam_builder_f32(b, "final_logit_softcapping", &(float){0});
-    float base = loam_builder_f32(b, "rope.freq_base_swa", &(float){10000});
-    loam_builder_rope_plain(b, &d.local_rope, d.local_frequencies, d.key_width,
-                            d.rotation.options.dimensions, LOAM_ROPE_HALVES, base);
-    scale_by_model(b, &d, 62);
+    read_gemma3(b, &d);
     return loam_decoder_build(b, &d);
 }
 
@@ -91,4 +96,20 @@ const struct family loam_family_gemma3 = {
     .name = "gemma3",
     .models = "Gemma 3, text",
     .build = build_gemma3,
+};
+
+/* Vera et al., "EmbeddingGemma", 2025: a Gemma 3 that looks both ways. */
+static loam_tensor build_gemma_embedding(struct builder *b)
+{
+    struct decoder d;
+    read_gemma3(b, &d);
+    loam_builder_pooling(b, true);
+    d.attention.both_ways = true;
+    return loam_decoder_build(b, &d);
+}
+
+const struct family loam_family_gemma_embedding = {
+    .name = "gemma-embedding",
+    .models = "EmbeddingGemma",
+    .build = build_gemma_embedding,
 };

@@ -7,35 +7,12 @@
  */
 #include "arch/decoder.h"
 
-#include "base/numeric.h"
-
-/* Most heads whose slopes are computed. */
-enum { SLOPES = 1024 };
-
 struct traits {
     int32_t pairing;
     int32_t parallel;
     int32_t activation;
     float most_bias; /* of the slopes; 0: none unless the key says so */
 };
-
-/* Head h of n: 2^(-most (h + 1) / n), n a power of two; heads beyond it take
- * the odd ones of twice as many. */
-static void set_slopes(struct builder *b, struct decoder *d, float slopes[SLOPES], double most)
-{
-    uint32_t power = 1;
-    if (d->heads > SLOPES)
-        loam_builder_refuse(b, LOAM_FORMAT, "attention.head_count", "expected 1 to 1024", d->heads);
-    if (b->status)
-        return;
-    while (power * 2 <= d->heads)
-        power *= 2;
-    for (uint32_t h = 0; h < d->heads; h++) {
-        double part = h < power ? (double)(h + 1) : (double)(2 * (h - power) + 1) / 2;
-        slopes[h] = (float)loam_pow(2.0, -most * part / power);
-    }
-    d->attention.slopes = slopes;
-}
 
 static loam_tensor build(struct builder *b)
 {
@@ -52,10 +29,7 @@ static loam_tensor build(struct builder *b)
     if (loam_builder_has(b, "blk.%u.attn_q_norm.weight", 0))
         d.qk_norm = QK_NORM_BEFORE_ROPE;
     float most = loam_builder_f32(b, "attention.max_alibi_bias", &traits->most_bias);
-    if (!(most >= 0 && most < 1e6f))
-        loam_builder_refuse(b, LOAM_FORMAT, "attention.max_alibi_bias", "expected 0 to 10^6", 0);
-    if (most > 0)
-        set_slopes(b, &d, slopes, (double)most);
+    loam_decoder_slopes(b, &d, slopes, most);
     return loam_decoder_build(b, &d);
 }
 

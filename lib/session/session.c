@@ -71,6 +71,9 @@ loam_status loam_session_create(loam_session **out, loam_model *model,
         loam_struct_read(&options, sizeof options, given, "session options", error);
     if (status)
         return status;
+    if (model->description.embedding_output)
+        return loam_fail(error, LOAM_UNSUPPORTED,
+                         "the model gives embeddings, not logits: loam_model_embed");
     if (model->graph->position_limit && options.context_length > model->graph->position_limit)
         return loam_fail(error, LOAM_UNSUPPORTED,
                          "session options: context_length is %u, but the model has learned %u "

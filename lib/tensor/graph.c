@@ -279,6 +279,7 @@ loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k
     node.width = a.heads * a.value_width;
     node.index = graph->attention_count++;
     node.attention = a;
+    graph->both_ways = graph->both_ways || a.both_ways;
     if (a.scale == 0)
         node.attention.scale = 1.0f / sqrtf((float)a.key_width);
     return loam_build_add(graph, &node);

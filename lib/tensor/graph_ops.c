@@ -85,6 +85,21 @@ loam_tensor loam_graph_multiply(loam_graph *graph, loam_tensor a, loam_tensor b)
     return loam_build_add(graph, &node);
 }
 
+loam_tensor loam_graph_affine(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                              loam_tensor bias)
+{
+    if (!loam_build_open(graph))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = loam_build_rows(graph, x, "affine");
+    if (!rows || !fits(graph, weight, rows->width, rows->width) ||
+        !fits(graph, bias, rows->width, rows->width))
+        return LOAM_NO_TENSOR;
+    struct node node = loam_build_node(OP_AFFINE, x, weight, bias);
+    node.width = rows->width;
+    node.outputs_only = rows->outputs_only;
+    return loam_build_add(graph, &node);
+}
+
 loam_tensor loam_graph_slice(loam_graph *graph, loam_tensor x, uint32_t group_width, uint32_t first,
                              uint32_t count)
 {

@@ -33,6 +33,7 @@ enum operation {
     OP_SLICE,          /* x */
     OP_CONCATENATE,    /* a, b */
     OP_EMBED_POSITION, /* weight */
+    OP_AFFINE,         /* x, weight or none, bias or none */
     OP_LINEAR_HEADS,   /* x, weight */
     OP_EXPERTS,        /* x, scores, EXPERT_GATE to EXPERT_SELECTION_BIAS; index: mixture */
     OPERATIONS
@@ -133,6 +134,7 @@ struct loam_graph {
     uint32_t token_limit;    /* fewest rows of an embedded weight; 0: no embed */
     uint32_t position_limit; /* fewest rows of a weight embedded by position; 0: none */
     loam_error failure;      /* the first; code OK: none */
+    bool both_ways;       /* an attention sees what follows: sequences take one step */
     loam_tensor result;
     loam_compile_options options;
     struct plan *plan;         /* compiled */

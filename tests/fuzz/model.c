@@ -11,7 +11,12 @@ static void use(loam_model *model)
     loam_session *session = NULL;
     loam_event event = {.struct_size = sizeof event};
     loam_session_options options = {.struct_size = sizeof options, .context_length = 16};
+    static float embedding[1 << 16];
+    loam_model_info info = {.struct_size = sizeof info};
     static const int32_t tokens[] = {1, 0, 3, 2, 1, 4, 5, 0, 2};
+    loam_model_get_info(&info, model, NULL);
+    if (info.embedding_output && info.embedding_output <= 1 << 16)
+        loam_model_embed(model, tokens, 8, NULL, embedding, NULL);
     if (loam_session_create(&session, model, &options, NULL))
         return;
     loam_status status =
