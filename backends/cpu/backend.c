@@ -2,20 +2,29 @@
 /* The CPU backend's table: what it computes, and where its weights live. */
 #include "cpu/cpu.h"
 
+static bool has_product(const struct cpu_kernels *kernels, const loam_graph *graph,
+                        loam_tensor weight)
+{
+    uint32_t type = loam_graph_weight_of(graph, weight)->type->id;
+    return type < WEIGHT_TYPES && kernels->linear[type];
+}
+
 static const char *refuses(const struct backend *backend, const loam_graph *graph,
                            const struct node *node)
 {
     const struct cpu_kernels *kernels = &((const struct cpu_backend *)backend)->kernels;
-    if (node->operation == OP_EMBED) {
+    if (node->operation == OP_EMBED || node->operation == OP_EMBED_POSITION) {
         uint32_t type = loam_graph_weight_of(graph, node->inputs[0])->type->id;
         if (!loam_weight_type(type)->dequantize)
             return "the CPU backend has no embedding look-up for this weight type";
     }
-    if (node->operation == OP_LINEAR) {
-        uint32_t type = loam_graph_weight_of(graph, node->inputs[1])->type->id;
-        if (type >= WEIGHT_TYPES || !kernels->linear[type])
-            return "the CPU backend has no product for this weight type";
-    }
+    if (node->operation == OP_EXPERTS)
+        for (size_t i = EXPERT_GATE; i <= EXPERT_DOWN; i++)
+            if (node->inputs[i] != LOAM_NO_TENSOR && !has_product(kernels, graph, node->inputs[i]))
+                return "the CPU backend has no product for this weight type";
+    if ((node->operation == OP_LINEAR || node->operation == OP_LINEAR_HEADS) &&
+        !has_product(kernels, graph, node->inputs[1]))
+        return "the CPU backend has no product for this weight type";
     return NULL;
 }
 

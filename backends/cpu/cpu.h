@@ -47,9 +47,23 @@ enum phase_kind {
     PHASE_ROPE,
     PHASE_STORE, /* keys and values into their pages */
     PHASE_ATTENTION,
-    PHASE_GATE,
-    PHASE_ADD,
-    PHASE_OUTPUTS
+    PHASE_GROUP_NORM,
+    PHASE_MAP, /* gates with other functions than SILU as well */
+    PHASE_ELEMENTWISE,
+    PHASE_MULTIPLY,
+    PHASE_AFFINE,
+    PHASE_SLICE,
+    PHASE_CONCATENATE,
+    PHASE_OUTPUTS,
+    PHASE_LINEAR_HEADS,
+    PHASE_ROUTE,           /* which experts each row takes */
+    PHASE_EXPERT_GROUP,    /* pairs of row and expert, by expert */
+    PHASE_EXPERT_GATHER,   /* their rows */
+    PHASE_EXPERT_QUANTIZE, /* the same, or what they became, for the product that follows */
+    PHASE_EXPERT_LINEAR,
+    PHASE_EXPERT_ACTIVATE,
+    PHASE_EXPERT_COMBINE,
+    PHASE_KINDS
 };
 
 /* One set of tiles. Buffers are numbers in the program's layout. */
@@ -61,6 +75,16 @@ struct phase {
     int32_t quantized; /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with
                           its rotation; else -1 */
     uint32_t group;    /* PHASE_QUANTIZE: numbers that share a scale */
+    uint32_t product;  /* PHASE_EXPERT_...: EXPERT_GATE, EXPERT_UP or EXPERT_DOWN */
+};
+
+/* Buffers of one mixture of experts. A pair is a row and one of its experts;
+ * pairs are in the order of experts. */
+struct expert_buffers {
+    int32_t route;       /* ids [rows][used], weights [rows][used] */
+    int32_t order;       /* see experts.c */
+    int32_t x;           /* [pairs][width] */
+    int32_t gate, up, y; /* [pairs][hidden] twice, [pairs][width] */
 };
 
 /* The second buffer of quantised rows: scales, then sums of 32, then of 16. */
@@ -80,12 +104,22 @@ struct cpu_program {
     struct layout scratch; /* moments are phases */
     int32_t *value_buffer; /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
     struct kv_layout *layouts; /* [attention_count] */
+    struct expert_buffers *mixtures; /* [mixture_count] */
     uint64_t page_bytes;
     unsigned char *scratch_memory; /* taken by allocate */
     uint32_t *output_rows;         /* [max_rows]: rows with the output flag */
     atomic_uchar *numeric;         /* [max_sequences] */
     uint32_t *sequence_tiles;      /* [max_sequences + 1]: row blocks before each sequence */
 };
+
+/* segment.c: a buffer alive from the phase that is added next, or NO_BUFFER;
+ * one kept alive until then; the phase itself, false without memory. */
+int32_t loam_segment_buffer(struct cpu_program *program, uint64_t bytes);
+void loam_segment_use(struct cpu_program *program, int32_t buffer);
+bool loam_segment_add(struct cpu_program *program, const struct phase *phase);
+
+/* experts.c: all phases of a mixture but the last, which makes its value. */
+bool loam_experts_compile(struct cpu_program *program, const struct node *node);
 
 loam_status loam_cpu_compile(struct program **out, struct backend *backend, const struct plan *plan,
                              loam_error *error);

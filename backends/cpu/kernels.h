@@ -75,6 +75,18 @@ struct norm_tile {
     size_t first_row, row_count;
 };
 
+/* Norms of any kind (LOAM_NORM_...), group by group. */
+struct group_norm_tile {
+    const float *x;
+    const float *weight, *bias; /* [vector_width] or NULL */
+    float *out;                 /* [rows][width] */
+    int32_t kind;
+    float epsilon;
+    size_t width, group_width;
+    size_t weight_width, bias_width; /* group_width or width */
+    size_t first_row, row_count;
+};
+
 /* Rotates heads of rows; out may be x. Elements of a head beyond `dimensions`
  * are copied. */
 struct rope_tile {
@@ -125,6 +137,43 @@ struct attention_tile {
     void *const *pages;
 };
 
+/* Attention with what a plain tile lacks. Rows of the tile see positions up to
+ * `end` if it is not 0; their own otherwise. */
+struct full_attention_tile {
+    struct attention_tile plain;
+    size_t end;          /* of all rows: they look both ways; 0: causal */
+    size_t chunk;        /* rows see nothing before the last multiple of it; 0: no chunks */
+    float soft_cap;      /* 0: none */
+    const float *slopes; /* by query head, or NULL */
+    const float *sinks;  /* by query head, or NULL */
+    /* Scores are also multiplied by the float of 1 + temperature * log(1 +
+     * floor((position + offset) / length)). */
+    float temperature;
+    uint32_t temperature_offset, temperature_length;
+};
+
+/* Functions of one number (LOAM_ACTIVATION_...): out = f(x), or f(x) * b. */
+struct map_tile {
+    const float *x, *b; /* b NULL: there is none */
+    float *out;
+    int32_t function;
+    const float *parameters; /* [4], or NULL where the function has none */
+    size_t first, count;     /* elements */
+};
+
+/* Which experts each row takes: ids ascending, and their weights. */
+struct route_tile {
+    const float *scores; /* [rows][count] */
+    const float *bias;   /* [count] or NULL: added where experts are chosen */
+    uint32_t *ids;       /* [rows][used] */
+    float *weights;      /* [rows][used] */
+    size_t count, used, groups, groups_used; /* groups 0: none */
+    int32_t router;                          /* LOAM_ROUTER_... */
+    bool normalised;
+    float scale;
+    size_t first_row, row_count;
+};
+
 struct elementwise_tile {
     const float *a, *b;
     float *out;
@@ -147,11 +196,20 @@ struct cpu_kernels {
     uint32_t attention_rows; /* rows that an attention tile takes at most */
     void (*gate_silu)(const struct elementwise_tile *tile); /* out = silu(a) * b */
     void (*add)(const struct elementwise_tile *tile);       /* out = a + b */
+    void (*group_norm)(const struct group_norm_tile *tile);
+    void (*full_attention)(const struct full_attention_tile *tile);
+    void (*map)(const struct map_tile *tile);
+    void (*route)(const struct route_tile *tile);
 };
 
 /* Looks rows up: the exact value of every weight. One for all levels: it moves
  * one row per token. */
 void loam_cpu_embed(const struct embed_tile *tile);
+
+/* The factor of a row's scores: scale times the f32 of 1 + temperature * log(1 +
+ * floor((position + offset) / length)). */
+float loam_kernels_temperature(float scale, size_t position, float temperature, uint32_t offset,
+                               uint32_t length);
 
 /* Bytes of one KV head's keys and values in a page, multiples of 64. */
 size_t loam_kv_key_bytes(int32_t type, uint32_t key_width);

@@ -7,14 +7,14 @@
  */
 #include "cpu/cpu.h"
 
-static int32_t add_buffer(struct cpu_program *program, uint64_t bytes)
+int32_t loam_segment_buffer(struct cpu_program *program, uint64_t bytes)
 {
     return loam_layout_add(&program->scratch, program->backend->memory, bytes,
                            (uint32_t)program->phase_count);
 }
 
 /* Keeps a buffer until the phase that is added next. */
-static void use_buffer(struct cpu_program *program, int32_t buffer)
+void loam_segment_use(struct cpu_program *program, int32_t buffer)
 {
     loam_layout_keep(&program->scratch, buffer, (uint32_t)program->phase_count);
 }
@@ -22,10 +22,10 @@ static void use_buffer(struct cpu_program *program, int32_t buffer)
 static void use_value(struct cpu_program *program, loam_tensor tensor)
 {
     if (tensor != LOAM_NO_TENSOR)
-        use_buffer(program, program->value_buffer[tensor]);
+        loam_segment_use(program, program->value_buffer[tensor]);
 }
 
-static bool add_phase(struct cpu_program *program, const struct phase *phase)
+bool loam_segment_add(struct cpu_program *program, const struct phase *phase)
 {
     if (!loam_memory_grow(program->backend->memory, (void **)&program->phases,
                           &program->phase_capacity, (uint64_t)program->phase_count + 1,
@@ -50,24 +50,29 @@ static int32_t quantize_phase(struct cpu_program *program, loam_tensor x, uint32
     uint64_t rows = loam_plan_rows(program->plan, value);
     struct phase phase = {
         .kind = PHASE_QUANTIZE, .tensor = LOAM_NO_TENSOR, .quantized = -1, .group = group};
-    phase.out = add_buffer(program, rows * value->width);
-    phase.out_scales = add_buffer(program, loam_cpu_scales_bytes(rows, value->width, group));
+    phase.out = loam_segment_buffer(program, rows * value->width);
+    phase.out_scales =
+        loam_segment_buffer(program, loam_cpu_scales_bytes(rows, value->width, group));
     if (phase.out == NO_BUFFER || phase.out_scales == NO_BUFFER)
         return -1;
     use_value(program, x);
     /* The node of the first user: its inputs[0] is x. */
     for (size_t i = 0; i < program->graph->node_count && !phase.node; i++)
-        if (program->graph->nodes[i].operation == OP_LINEAR &&
+        if ((program->graph->nodes[i].operation == OP_LINEAR ||
+             program->graph->nodes[i].operation == OP_LINEAR_HEADS) &&
             program->graph->nodes[i].inputs[0] == x)
             phase.node = &program->graph->nodes[i];
-    return add_phase(program, &phase) ? (int32_t)program->phase_count - 1 : -1;
+    return loam_segment_add(program, &phase) ? (int32_t)program->phase_count - 1 : -1;
 }
 
 static bool same_rotation(const struct rope *a, const struct rope *b)
 {
+    size_t bytes = a->dimensions / 2 * sizeof(double);
     return a->dimensions == b->dimensions &&
            loam_float_bits(a->magnitude) == loam_float_bits(b->magnitude) &&
-           memcmp(a->frequencies, b->frequencies, a->dimensions / 2 * sizeof(double)) == 0;
+           memcmp(a->frequencies, b->frequencies, bytes) == 0 &&
+           !a->long_frequencies == !b->long_frequencies && a->long_from == b->long_from &&
+           (!a->long_frequencies || memcmp(a->long_frequencies, b->long_frequencies, bytes) == 0);
 }
 
 /* The phase with the rotation of a rope node, added if there is none. */
@@ -83,9 +88,9 @@ static int32_t rotation_phase(struct cpu_program *program, const struct node *no
                           .tensor = LOAM_NO_TENSOR,
                           .out_scales = NO_BUFFER,
                           .quantized = -1};
-    phase.out = add_buffer(program, (uint64_t)program->graph->options.max_rows *
-                                        node->rope.dimensions * sizeof(float));
-    if (phase.out == NO_BUFFER || !add_phase(program, &phase))
+    phase.out = loam_segment_buffer(program, (uint64_t)program->graph->options.max_rows *
+                                                 node->rope.dimensions * sizeof(float));
+    if (phase.out == NO_BUFFER || !loam_segment_add(program, &phase))
         return -1;
     return (int32_t)program->phase_count - 1;
 }
@@ -95,7 +100,7 @@ static bool add_preparation(struct cpu_program *program, struct phase *phase)
 {
     const struct node *node = phase->node;
     phase->quantized = -1;
-    if (node->operation == OP_LINEAR) {
+    if (node->operation == OP_LINEAR || node->operation == OP_LINEAR_HEADS) {
         uint32_t group =
             loam_graph_weight_of(program->graph, node->inputs[1])->type->activation_group;
         if (group == 0)
@@ -116,31 +121,35 @@ static bool add_preparation(struct cpu_program *program, struct phase *phase)
                               .quantized = -1};
         use_value(program, node->inputs[1]);
         use_value(program, node->inputs[2]);
-        return add_phase(program, &store);
+        return loam_segment_add(program, &store);
     }
+    if (node->operation == OP_EXPERTS)
+        return loam_experts_compile(program, node);
     return true;
 }
 
-static enum phase_kind kind_of(enum operation operation)
+static enum phase_kind kind_of(const struct node *node)
 {
-    switch (operation) {
-    case OP_EMBED:
-        return PHASE_EMBED;
-    case OP_LINEAR:
-        return PHASE_LINEAR;
-    case OP_RMS_NORM:
-        return PHASE_RMS_NORM;
-    case OP_ROPE:
-        return PHASE_ROPE;
-    case OP_ATTENTION:
-        return PHASE_ATTENTION;
-    case OP_GATE:
-        return PHASE_GATE;
-    case OP_ADD:
-        return PHASE_ADD;
-    default:
-        return PHASE_OUTPUTS;
-    }
+    static const enum phase_kind kinds[OPERATIONS] = {[OP_EMBED] = PHASE_EMBED,
+                                                      [OP_EMBED_POSITION] = PHASE_EMBED,
+                                                      [OP_LINEAR] = PHASE_LINEAR,
+                                                      [OP_RMS_NORM] = PHASE_RMS_NORM,
+                                                      [OP_NORM] = PHASE_GROUP_NORM,
+                                                      [OP_ROPE] = PHASE_ROPE,
+                                                      [OP_ATTENTION] = PHASE_ATTENTION,
+                                                      [OP_GATE] = PHASE_ELEMENTWISE,
+                                                      [OP_ADD] = PHASE_ELEMENTWISE,
+                                                      [OP_MAP] = PHASE_MAP,
+                                                      [OP_MULTIPLY] = PHASE_MULTIPLY,
+                                                      [OP_AFFINE] = PHASE_AFFINE,
+                                                      [OP_SLICE] = PHASE_SLICE,
+                                                      [OP_CONCATENATE] = PHASE_CONCATENATE,
+                                                      [OP_LINEAR_HEADS] = PHASE_LINEAR_HEADS,
+                                                      [OP_EXPERTS] = PHASE_EXPERT_COMBINE,
+                                                      [OP_OUTPUTS] = PHASE_OUTPUTS};
+    if (node->operation == OP_GATE && node->activation != LOAM_ACTIVATION_SILU)
+        return PHASE_MAP;
+    return kinds[node->operation];
 }
 
 /* Whether the plan has memory for a value of this backend: the result, and
@@ -154,7 +163,7 @@ static bool is_outgoing(const struct cpu_program *program, loam_tensor tensor)
 static bool add_node(struct cpu_program *program, loam_tensor tensor)
 {
     const struct node *node = loam_graph_node(program->graph, tensor);
-    struct phase phase = {.kind = kind_of(node->operation),
+    struct phase phase = {.kind = kind_of(node),
                           .node = node,
                           .tensor = tensor,
                           .out = NO_BUFFER,
@@ -162,19 +171,24 @@ static bool add_node(struct cpu_program *program, loam_tensor tensor)
     if (!add_preparation(program, &phase))
         return false;
     if (!is_outgoing(program, tensor)) {
-        phase.out =
-            add_buffer(program, loam_plan_rows(program->plan, node) * node->width * sizeof(float));
+        phase.out = loam_segment_buffer(program, loam_plan_rows(program->plan, node) * node->width *
+                                                     sizeof(float));
         if (phase.out == NO_BUFFER)
             return false;
         program->value_buffer[tensor] = phase.out;
     }
     for (size_t i = 0; i < LOAM_COUNT_OF(node->inputs); i++)
         use_value(program, node->inputs[i]);
-    if (phase.quantized >= 0) {
-        use_buffer(program, program->phases[phase.quantized].out);
-        use_buffer(program, program->phases[phase.quantized].out_scales);
+    if (node->operation == OP_EXPERTS) {
+        loam_segment_use(program, program->mixtures[node->index].route);
+        loam_segment_use(program, program->mixtures[node->index].order);
+        loam_segment_use(program, program->mixtures[node->index].y);
     }
-    return add_phase(program, &phase);
+    if (phase.quantized >= 0) {
+        loam_segment_use(program, program->phases[phase.quantized].out);
+        loam_segment_use(program, program->phases[phase.quantized].out_scales);
+    }
+    return loam_segment_add(program, &phase);
 }
 
 /* ---- the whole ------------------------------------------------------------ */
@@ -235,7 +249,9 @@ loam_status loam_cpu_compile(struct program **out, struct backend *backend, cons
         loam_memory_get(cpu->memory, graph->node_count, sizeof *program->value_buffer);
     program->layouts =
         loam_memory_get_zero(cpu->memory, graph->attention_count, sizeof *program->layouts);
-    if (!program->phase_ends || !program->value_buffer || !program->layouts ||
+    program->mixtures =
+        loam_memory_get_zero(cpu->memory, graph->mixture_count, sizeof *program->mixtures);
+    if (!program->phase_ends || !program->value_buffer || !program->layouts || !program->mixtures ||
         !add_segments(program)) {
         loam_cpu_release((struct program *)program);
         return loam_fail_memory(error, graph->node_count * sizeof(struct phase));
@@ -271,6 +287,7 @@ void loam_cpu_release(struct program *given)
     loam_memory_free(memory, program->phase_ends);
     loam_memory_free(memory, program->value_buffer);
     loam_memory_free(memory, program->layouts);
+    loam_memory_free(memory, program->mixtures);
     loam_memory_free_large(memory, program->scratch_memory, program->scratch.bytes);
     loam_layout_end(&program->scratch, memory);
     loam_memory_free(memory, program->output_rows);

@@ -159,6 +159,11 @@ static const char *refuses(const struct backend *backend, const loam_graph *grap
                            const struct node *node)
 {
     const struct mock_device *device = (const struct mock_device *)backend;
+    if (node->operation > OP_OUTPUTS ||
+        (node->operation == OP_ATTENTION && !loam_node_is_plain_attention(node)) ||
+        (node->operation == OP_GATE && node->activation != LOAM_ACTIVATION_SILU) ||
+        (node->operation == OP_ROPE && node->rope.long_frequencies))
+        return "the mock device has the operations of a plain llama only";
     if (device->options.missing >> node->operation & 1)
         return "the mock device lacks this operation";
     if (is_refused(&device->options, (uint64_t)(node - graph->nodes)))

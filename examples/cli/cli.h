@@ -48,6 +48,7 @@ struct common {
     long long threads;
     unsigned long long memory_limit;
     int quiet;
+    long long step_rows; /* tokens of a step; 0: the library's choice */
 };
 
 /* The options that all computing commands have, for a table. */
@@ -116,6 +117,7 @@ int command_info(int count, char **arguments);
 int command_tokens(int count, char **arguments);
 int command_logits(int count, char **arguments);
 int command_nll(int count, char **arguments);
+int command_embed(int count, char **arguments);
 int command_bench(int count, char **arguments);
 int command_pack(int count, char **arguments);
 int command_template(int count, char **arguments);

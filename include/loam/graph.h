@@ -74,15 +74,45 @@ LOAM_API loam_tensor loam_graph_weight(loam_graph *graph, const char *name, uint
 /* Row of `weight` for the token of each row, as f32. [rows][weight's width] */
 LOAM_API loam_tensor loam_graph_embed(loam_graph *graph, loam_tensor weight);
 
+/* Row of `weight` for the position of each row. A sequence then holds no more
+ * positions than the weight has rows. */
+LOAM_API loam_tensor loam_graph_embed_position(loam_graph *graph, loam_tensor weight);
+
 /* x times weight: [rows][x's width] and [n][x's width] give [rows][n]. `bias`
  * is a vector of n, or LOAM_NO_TENSOR. */
 LOAM_API loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight,
                                        loam_tensor bias);
 
+/* The same for each of `heads` parts of a row with a matrix of its own: x is
+ * [rows][heads * width] and weight, the heads' matrices one after the other,
+ * [heads * n][width]: [rows][heads * n]. */
+LOAM_API loam_tensor loam_graph_linear_heads(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                             uint32_t heads);
+
 /* Root mean square norm of each row: x / sqrt(mean(x^2) + epsilon) * weight.
  * (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.) */
 LOAM_API loam_tensor loam_graph_rms_norm(loam_graph *graph, loam_tensor x, loam_tensor weight,
                                          float epsilon);
+
+/* How numbers are brought to unit size together. */
+enum {
+    LOAM_NORM_RMS = 0,   /* x / sqrt(mean(x^2) + epsilon) */
+    LOAM_NORM_LAYER = 1, /* (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) */
+    LOAM_NORM_L2 = 2     /* x / max(sqrt(sum(x^2)), epsilon) */
+};
+
+typedef struct loam_norm_options {
+    size_t struct_size;
+    int32_t kind;         /* LOAM_NORM_... */
+    uint32_t group_width; /* numbers that are normed together, such as a head's: divides the row's; 0: all */
+    float epsilon;
+} loam_norm_options;
+
+/* Norm of each group of each row, times weight, plus bias. Both are F32 and
+ * hold the numbers of one group, for all groups alike, or of the whole row;
+ * either may be LOAM_NO_TENSOR. (Ba et al., "Layer Normalization", 2016.) */
+LOAM_API loam_tensor loam_graph_norm(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                     loam_tensor bias, const loam_norm_options *options);
 
 /* Which two numbers of a head are rotated together. */
 enum {
@@ -99,6 +129,10 @@ typedef struct loam_rope_options {
     int32_t pairing;     /* LOAM_ROPE_ADJACENT or LOAM_ROPE_HALVES */
     float magnitude;     /* cosine and sine are multiplied by it; 0 means 1 */
     const double *frequencies; /* [dimensions / 2], radians per position; copied */
+    /* Used instead in sequences that are to grow beyond long_from positions
+     * (loam_step_sequence.context); copied. NULL: there is one kind. */
+    const double *long_frequencies;
+    uint32_t long_from;
 } loam_rope_options;
 
 /* Rotates the heads of each row by the row's position. */
@@ -114,6 +148,19 @@ typedef struct loam_attention_options {
     uint32_t value_width; /* per head: width of the result is heads * value_width; at most 1024 */
     float scale;          /* scores are multiplied by it; 0 means 1 / sqrt(key_width) */
     uint32_t window;      /* a row sees so many positions, its own included; 0: all before it */
+    int32_t both_ways;    /* not 0: rows see what follows as well, up to the sequence's last row in
+                             the step, and with a window what is at most window / 2 away */
+    uint32_t chunk;       /* rows see nothing before the last multiple of chunk; 0: no chunks */
+    float soft_cap;       /* scores become soft_cap * tanh(score / soft_cap); 0: they stay */
+    const float *slopes;  /* [heads], copied: a score loses slope * distance (Press et al., "Train
+                             Short, Test Long", 2021); NULL: nothing */
+    int32_t has_sinks;    /* not 0: sinks is used */
+    loam_tensor sinks;    /* F32 weight [heads]: a score without value that takes its share (Xiao et
+                             al., "Efficient Streaming Language Models with Attention Sinks", 2023) */
+    /* Scores of a row at position p are multiplied by 1 + temperature * log(1 +
+     * floor((p + temperature_offset) / temperature_length)); 0: they are not. */
+    float temperature;
+    uint32_t temperature_offset, temperature_length;
 } loam_attention_options;
 
 /* Writes k [rows][kv_heads * key_width] and v [rows][kv_heads * value_width]
@@ -122,18 +169,93 @@ typedef struct loam_attention_options {
 LOAM_API loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k,
                                           loam_tensor v, const loam_attention_options *options);
 
-/* Functions of one number. */
+/* Functions of one number x; a, b, c are their parameters. */
 enum {
-    LOAM_ACTIVATION_SILU = 0 /* x / (1 + exp(-x)) */
+    LOAM_ACTIVATION_SILU = 0,         /* x / (1 + exp(-x)) */
+    LOAM_ACTIVATION_GELU = 1,         /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+    LOAM_ACTIVATION_GELU_QUICK = 2,   /* x / (1 + exp(-1.702 x)) */
+    LOAM_ACTIVATION_RELU = 3,         /* max(x, 0) */
+    LOAM_ACTIVATION_RELU_SQUARED = 4, /* max(x, 0)^2 */
+    LOAM_ACTIVATION_SIGMOID = 5,      /* 1 / (1 + exp(-x)) */
+    LOAM_ACTIVATION_TANH = 6,
+    LOAM_ACTIVATION_SOFTPLUS = 7, /* log(1 + exp(x)) */
+    LOAM_ACTIVATION_SCALE = 8,    /* a x + b */
+    LOAM_ACTIVATION_CLAMP = 9,    /* x between a and b */
+    LOAM_ACTIVATION_SOFT_CAP = 10, /* a tanh(x / a) */
+    /* a x^2 + c x where x > 0, else b (exp(min(x, d)) - 1 - x) + c x (Huang and Schlag,
+     * "Deriving Activation Functions Using Integration", 2024) */
+    LOAM_ACTIVATION_XIELU = 11,
+    LOAM_ACTIVATION_COUNT,
+    /* Of experts alone, with the other factor u: min(x, b) / (1 + exp(-a min(x, b))) times u
+     * between -b and b, plus 1 (OpenAI, "gpt-oss-120b & gpt-oss-20b Model Card", 2025) */
+    LOAM_ACTIVATION_CLAMPED_SWIGLU = 100
 };
 
-/* activation(gate) * up, elementwise; equal widths. (Shazeer, "GLU Variants
+/* The function of each number. parameters[4] is a, b, c, d; NULL: all 0. */
+LOAM_API loam_tensor loam_graph_map(loam_graph *graph, loam_tensor x, int32_t function,
+                                    const float *parameters);
+
+/* activation(gate) * up, elementwise; equal widths. The activation is one
+ * without parameters. (Shazeer, "GLU Variants
  * Improve Transformer", 2020.) */
 LOAM_API loam_tensor loam_graph_gate(loam_graph *graph, loam_tensor gate, loam_tensor up,
                                      int32_t activation);
 
 /* a + b, elementwise; equal widths. */
 LOAM_API loam_tensor loam_graph_add(loam_graph *graph, loam_tensor a, loam_tensor b);
+
+/* a * b: each number of b multiplies a run of a's width / b's width numbers,
+ * one where the widths are equal. */
+LOAM_API loam_tensor loam_graph_multiply(loam_graph *graph, loam_tensor a, loam_tensor b);
+
+/* x * weight + bias: weight and bias are F32 vectors as wide as x, or LOAM_NO_TENSOR. */
+LOAM_API loam_tensor loam_graph_affine(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                       loam_tensor bias);
+
+/* Numbers [first, first + count) of each run of group_width numbers. */
+LOAM_API loam_tensor loam_graph_slice(loam_graph *graph, loam_tensor x, uint32_t group_width,
+                                      uint32_t first, uint32_t count);
+
+/* In each of `groups` groups the numbers of a's group, then those of b's. */
+LOAM_API loam_tensor loam_graph_concatenate(loam_graph *graph, loam_tensor a, loam_tensor b,
+                                            uint32_t groups);
+
+/* What makes probabilities of a router's scores. */
+enum {
+    LOAM_ROUTER_SOFTMAX = 0,
+    LOAM_ROUTER_SIGMOID = 1,
+    LOAM_ROUTER_SOFTMAX_CHOSEN = 2, /* softmax over the chosen alone */
+    LOAM_ROUTER_SIGMOID_SCORES = 3  /* chosen by the scores, weighted by their sigmoid */
+};
+
+/* Weights of all experts, one after the other; each a weight, or
+ * LOAM_NO_TENSOR for what is not there. */
+typedef struct loam_experts_weights {
+    loam_tensor gate, up;  /* [count * hidden][width]; without gate: activation(up) */
+    loam_tensor down;      /* [count * width][hidden] */
+    loam_tensor gate_bias, up_bias, down_bias; /* F32 [count * hidden], [count * width] */
+    loam_tensor selection_bias; /* F32 [count]: added where experts are chosen, not to their weight */
+} loam_experts_weights;
+
+typedef struct loam_experts_options {
+    size_t struct_size;
+    uint32_t count, used;         /* experts; of them for each row: at most 1024 and 64 */
+    uint32_t groups, groups_used; /* experts are chosen in the groups whose two best are best; 0: no groups */
+    int32_t router;               /* LOAM_ROUTER_... */
+    int32_t normalised;           /* not 0: weights of the chosen are divided by their sum */
+    float scale;                  /* weights are multiplied by it; 0 means 1 */
+    int32_t weighs_input;         /* not 0: weights multiply what experts take, not what they give */
+    int32_t activation;           /* LOAM_ACTIVATION_..., or CLAMPED_SWIGLU */
+    float parameters[4];          /* of the activation */
+} loam_experts_options;
+
+/* A mixture of experts: for each row the `used` best by its scores
+ * [rows][count], each down(activation(gate x) * up x), weighted and summed.
+ * (Shazeer et al., "Outrageously Large Neural Networks", 2017; groups and
+ * selection bias: DeepSeek-AI, "DeepSeek-V3 Technical Report", 2024.) */
+LOAM_API loam_tensor loam_graph_experts(loam_graph *graph, loam_tensor x, loam_tensor scores,
+                                        const loam_experts_weights *weights,
+                                        const loam_experts_options *options);
 
 /* Only the rows of x whose output flag is set, in order. */
 LOAM_API loam_tensor loam_graph_outputs(loam_graph *graph, loam_tensor x);
@@ -167,6 +289,7 @@ typedef struct loam_step_sequence {
     uint32_t position;  /* of its first row; the others follow */
     uint32_t page_count;
     void *const *pages; /* page i holds positions [64 i, 64 i + 64); reaches to the last row's position */
+    uint32_t context;   /* positions that it may grow to, the same in all of its steps; 0: unknown */
 } loam_step_sequence;
 
 /* One pass over the weights. Thread rule: all of it must stay unchanged until

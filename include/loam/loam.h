@@ -450,6 +450,8 @@ typedef struct loam_model_info {
     uint32_t reserved;
     double load_seconds;      /* time that opening took */
     uint64_t mapped_bytes;    /* bytes of weights that stay in the file, mapped: packed files */
+    uint32_t embedding_output; /* numbers of an embedding, if the model gives those; 0: logits */
+    int32_t pooling;           /* LOAM_POOLING_... that the file asks for */
 } loam_model_info;
 
 /* Tokens whose keys and values are kept together. */
@@ -457,6 +459,30 @@ typedef struct loam_model_info {
 
 /* Reports on the model. [any thread] */
 LOAM_API loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_error *error);
+
+/* How the vectors of a text's tokens become one. */
+enum {
+    LOAM_POOLING_DEFAULT = 0, /* as the file says */
+    LOAM_POOLING_MEAN = 1,
+    LOAM_POOLING_FIRST = 2,
+    LOAM_POOLING_LAST = 3,
+    LOAM_POOLING_TOKENS = 4   /* they do not: a vector for each token */
+};
+
+typedef struct loam_embed_options {
+    size_t struct_size;
+    int32_t pooling;   /* LOAM_POOLING_... */
+    int32_t normalise; /* not 0: vectors are brought to length 1 */
+} loam_embed_options;
+
+/* The embedding of tokens[count] by a model that gives embeddings
+ * (loam_model_info.embedding_output, n): out[n], or out[count][n] with
+ * LOAM_POOLING_TOKENS. Models whose tokens see what follows take at most
+ * max_step_rows tokens. options may be NULL.
+ * [may allocate; blocks; any thread; errors: MEMORY, UNSUPPORTED, CONTEXT_FULL, NUMERIC, FORKED] */
+LOAM_API loam_status loam_model_embed(loam_model *model, const int32_t *tokens, size_t count,
+                                      const loam_embed_options *options, float *out,
+                                      loam_error *error);
 
 /* What opening a model and using it will take, in bytes of the engine's
  * memory. */

@@ -119,6 +119,8 @@ loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_er
                             .kv_bytes_per_page =
                                 model->size.page_bytes + model->size.device_page_bytes,
                             .vocabulary_size = model->description.vocabulary,
+                            .embedding_output = model->description.embedding_output,
+                            .pooling = model->description.pooling,
                             .context_length = model->description.context_length,
                             .embedding_length = model->description.embedding_length,
                             .layer_count = model->description.layers,
@@ -129,4 +131,26 @@ loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_er
                             .mapped_bytes = model->mapped_bytes};
     loam_struct_write(out, &info, sizeof info);
     return LOAM_OK;
+}
+
+loam_status loam_model_embed(loam_model *model, const int32_t *tokens, size_t count,
+                             const loam_embed_options *given, float *out, loam_error *error)
+{
+    loam_embed_options options;
+    loam_status status = loam_api_given(model, "model", error);
+    if (!status)
+        status = loam_api_given(tokens, "tokens", error);
+    if (!status)
+        status = loam_api_given(out, "out", error);
+    if (!status)
+        status = loam_struct_read(&options, sizeof options, given, "embed options", error);
+    if (!status)
+        status = loam_embed_check(model, tokens, count, &options, error);
+    if (!status)
+        status = loam_engine_enter(model->engine, error);
+    if (status)
+        return status;
+    status = loam_embed_compute(model, tokens, count, &options, out, error);
+    loam_engine_leave(model->engine);
+    return status;
 }

@@ -6,11 +6,6 @@
 #include "arch/arch.h"
 #include "base/numeric.h"
 
-static bool same(struct gguf_string text, const char *name)
-{
-    return text.length == strlen(name) && memcmp(text.data, name, text.length) == 0;
-}
-
 static double floor_of(double x)
 {
     double whole = (double)(int64_t)x;
@@ -48,19 +43,22 @@ static float apply_yarn(struct builder *builder, double *frequencies, uint32_t d
         ramp = ramp < 0 ? 0 : ramp > 1 ? 1 : ramp;
         frequencies[i] = frequencies[i] / factor * ramp + frequencies[i] * (1 - ramp);
     }
-    return (float)(0.1 * loam_log(factor) + 1);
+    double multiplier =
+        (double)loam_builder_f32(builder, "rope.scaling.yarn_log_multiplier", &(float){0});
+    double magnitude = 0.1 * loam_log(factor) + 1;
+    return (float)(multiplier != 0 ? magnitude / (0.1 * multiplier * loam_log(factor) + 1)
+                                   : magnitude);
 }
 
-/* Divides each frequency by its number in rope_freqs.weight, if there is one
- * (Llama 3.1 and later). */
-static void apply_factors(struct builder *builder, double *frequencies, uint32_t dimensions)
+/* Divides each frequency by its number in the tensor, if there is one. */
+static void apply_factors(struct builder *builder, const char *name, double *frequencies,
+                          uint32_t dimensions)
 {
-    const char *name = "rope_freqs.weight";
     const struct gguf_tensor *tensor =
         builder->status ? NULL : loam_gguf_find_tensor(builder->gguf, name);
     if (!tensor)
         return;
-    float factors[512];
+    float factors[ROPE_PAIRS];
     uint32_t count = dimensions / 2;
     if (tensor->type->id != LOAM_TYPE_F32 || tensor->dimensions[0] != count ||
         tensor->bytes != count * sizeof(float)) {
@@ -81,7 +79,48 @@ static void apply_factors(struct builder *builder, double *frequencies, uint32_t
     }
 }
 
-float loam_builder_rope(struct builder *builder, double *frequencies, uint32_t dimensions)
+/* Fails unless the dimensions can be rotated. */
+static bool fits(struct builder *builder, uint32_t head_width, uint32_t dimensions)
+{
+    if (dimensions == 0 || dimensions > head_width || dimensions % 2 != 0 ||
+        dimensions > 2 * ROPE_PAIRS)
+        loam_builder_refuse(builder, LOAM_FORMAT, "rope.dimension_count",
+                            "expected an even number, at most the head's width", dimensions);
+    return !builder->status;
+}
+
+void loam_builder_rope_plain(struct builder *builder, loam_rope_options *out, double *frequencies,
+                             uint32_t head_width, uint32_t dimensions, int32_t pairing, float base)
+{
+    if (!(base > 0 && base < 1e30f))
+        loam_builder_refuse(builder, LOAM_FORMAT, "rope.freq_base", "expected a number above 0", 0);
+    if (!fits(builder, head_width, dimensions))
+        return;
+    *out = (loam_rope_options){.struct_size = sizeof *out,
+                               .head_width = head_width,
+                               .dimensions = dimensions,
+                               .pairing = pairing,
+                               .frequencies = frequencies};
+    for (uint32_t i = 0; i < dimensions / 2; i++)
+        frequencies[i] = loam_pow((double)base, -2.0 * i / dimensions);
+}
+
+/* Frequencies of long and short sequences (Ding et al., "LongRoPE", 2024). */
+static void apply_long(struct builder *builder, struct rotation *out, uint32_t dimensions)
+{
+    if (builder->status || !loam_builder_has(builder, "rope_factors_long.weight", 0) ||
+        !loam_builder_has(builder, "rope_factors_short.weight", 0))
+        return;
+    memcpy(out->long_frequencies, out->frequencies, sizeof out->frequencies);
+    apply_factors(builder, "rope_factors_long.weight", out->long_frequencies, dimensions);
+    apply_factors(builder, "rope_factors_short.weight", out->frequencies, dimensions);
+    out->options.long_frequencies = out->long_frequencies;
+    out->options.long_from = loam_builder_u32(builder, "rope.scaling.original_context_length",
+                                              &builder->description.context_length);
+}
+
+void loam_builder_rope(struct builder *builder, struct rotation *out, uint32_t head_width,
+                       uint32_t dimensions, int32_t pairing)
 {
     float base = loam_builder_f32(builder, "rope.freq_base", &(float){10000});
     struct gguf_string type = loam_builder_text(builder, "rope.scaling.type", "none");
@@ -89,25 +128,28 @@ float loam_builder_rope(struct builder *builder, double *frequencies, uint32_t d
     /* The key of older files, which had linear scaling alone. */
     float old = loam_builder_f32(builder, "rope.scale_linear", &(float){0});
     float magnitude = loam_builder_f32(builder, "rope.scaling.attn_factor", &(float){1});
-    bool linear = same(type, "linear"), yarn = same(type, "yarn");
-    if (old > 0 && same(type, "none")) {
+    bool linear = loam_builder_is(type, "linear"), yarn = loam_builder_is(type, "yarn");
+    if (old > 0 && loam_builder_is(type, "none")) {
         linear = true;
         factor = old;
     }
-    if (!linear && !yarn && !same(type, "none"))
+    if (!linear && !yarn && !loam_builder_is(type, "none") && !loam_builder_is(type, "longrope"))
         loam_builder_refuse(builder, LOAM_UNSUPPORTED, "rope.scaling.type",
-                            "bytes of a name other than none, linear and yarn", type.length);
-    if (!(base > 0 && base < 1e30f) || !(factor >= 0 && factor < 1e30f))
-        loam_builder_refuse(builder, LOAM_FORMAT, "rope.freq_base",
-                            "it and rope.scaling.factor are numbers above 0", (uint64_t)0);
+                            "bytes of a name other than none, linear, yarn and longrope",
+                            type.length);
+    if (!(factor >= 0 && factor < 1e30f))
+        loam_builder_refuse(builder, LOAM_FORMAT, "rope.scaling.factor",
+                            "expected a number from 0 up", 0);
+    double *frequencies = out->frequencies;
+    loam_builder_rope_plain(builder, &out->options, frequencies, head_width, dimensions, pairing,
+                            base);
     if (builder->status)
-        return 1;
-    for (uint32_t i = 0; i < dimensions / 2; i++)
-        frequencies[i] = loam_pow(base, -2.0 * i / dimensions);
+        return;
     for (uint32_t i = 0; linear && factor > 0 && i < dimensions / 2; i++)
-        frequencies[i] /= factor;
+        frequencies[i] /= (double)factor;
     if (yarn && factor > 0)
-        magnitude *= apply_yarn(builder, frequencies, dimensions, base, factor);
-    apply_factors(builder, frequencies, dimensions);
-    return magnitude;
+        magnitude *= apply_yarn(builder, frequencies, dimensions, (double)base, (double)factor);
+    apply_factors(builder, "rope_freqs.weight", frequencies, dimensions);
+    apply_long(builder, out, dimensions);
+    out->options.magnitude = magnitude;
 }

@@ -75,6 +75,17 @@ double loam_exp(double x)
     return p * power_f64(half) * power_f64(exponent - half);
 }
 
+float loam_tanhf(float x)
+{
+    if (x > -0x1p-12f && x < 0x1p-12f) /* the next term is below half an ulp */
+        return x;
+    if (x > 10.0f || x < -10.0f)
+        return x > 0 ? 1.0f : -1.0f;
+    double e = loam_exp(2.0 * (x < 0 ? -(double)x : (double)x));
+    float y = (float)((e - 1.0) / (e + 1.0));
+    return x < 0 ? -y : y;
+}
+
 double loam_log(double x)
 {
     if (x != x || x == (double)loam_float_from_bits(0x7F800000u))

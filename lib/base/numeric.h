@@ -14,10 +14,15 @@
  * numeric.c and is what vector levels repeat. */
 float loam_expf(float x);
 
+/* tanh x in f32, at most 1 ulp, odd; NaN stays NaN: (e - 1) / (e + 1), e =
+ * exp(2 x), in double and rounded once; x itself below 2^-12. */
+float loam_tanhf(float x);
+
 /* In f64, at most 2 ulp for finite arguments. */
 double loam_exp(double x);
-double loam_log(double x);               /* x > 0 normal; 0: -infinity; negative: NaN */
-double loam_pow(double base, double exponent); /* base > 0; rope frequencies: base up to 1e9, |exponent| <= 1: relative error under 1e-14 */
+double loam_log(double x);                     /* x > 0 normal; 0: -infinity; negative: NaN */
+double loam_pow(double base, double exponent); /* base > 0; rope frequencies: base up to 1e9,
+                                                  |exponent| <= 1: relative error under 1e-14 */
 
 /* *sine and *cosine of x, for |x| up to 2^31: position * frequency. Absolute
  * error under 2^-50 for |x| < 2^20. Beyond 2^31, and for NaN: NaN. */

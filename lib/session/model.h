@@ -62,6 +62,12 @@ loam_status loam_model_measure(loam_memory_plan *out, loam_engine *engine, struc
                                const loam_model_options *options, uint32_t context_length,
                                uint32_t sessions, loam_error *error);
 
+/* embed.c: see loam_model_embed. The engine is held while computing. */
+loam_status loam_embed_check(const loam_model *model, const int32_t *tokens, size_t count,
+                             const loam_embed_options *options, loam_error *error);
+loam_status loam_embed_compute(loam_model *model, const int32_t *tokens, size_t count,
+                               const loam_embed_options *options, float *out, loam_error *error);
+
 /* See loam_model_pack. */
 loam_status loam_model_write_packed(loam_engine *engine, struct source *source,
                                     loam_write_function write, void *user, loam_error *error);

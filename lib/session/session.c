@@ -71,6 +71,14 @@ loam_status loam_session_create(loam_session **out, loam_model *model,
         loam_struct_read(&options, sizeof options, given, "session options", error);
     if (status)
         return status;
+    if (model->description.embedding_output)
+        return loam_fail(error, LOAM_UNSUPPORTED,
+                         "the model gives embeddings, not logits: loam_model_embed");
+    if (model->graph->position_limit && options.context_length > model->graph->position_limit)
+        return loam_fail(error, LOAM_UNSUPPORTED,
+                         "session options: context_length is %u, but the model has learned %u "
+                         "positions and no more",
+                         options.context_length, model->graph->position_limit);
     struct memory *memory = &model->engine->memory;
     loam_session *session = loam_memory_get_zero(memory, 1, sizeof *session);
     if (!session)
@@ -78,6 +86,9 @@ loam_status loam_session_create(loam_session **out, loam_model *model,
     session->model = loam_model_retain(model);
     session->context_length =
         options.context_length ? options.context_length : model->description.context_length;
+    uint32_t limit = model->graph->position_limit; /* learned positions end somewhere */
+    if (limit && options.context_length == 0)
+        session->context_length = (uint32_t)loam_min(session->context_length, limit);
     atomic_init(&session->cancelled, 0);
     atomic_init(&session->in_use, 0);
     loam_pages_init(&session->pages, memory, model->graph);

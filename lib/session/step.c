@@ -55,7 +55,8 @@ static void add_rows(struct batch *batch, loam_session *session, size_t slot, si
                              .row_count = (uint32_t)rows,
                              .position = (uint32_t)session->computed,
                              .page_count = (uint32_t)session->pages.count,
-                             .pages = session->pages.table};
+                             .pages = session->pages.table,
+                             .context = session->context_length};
     for (size_t i = 0; i < rows; i++) {
         memory->tokens[step->rows + i] = session->content[session->computed + i];
         memory->output_rows[step->rows + i] = i + outputs >= rows;

@@ -212,7 +212,7 @@ static bool run_sequence(struct machine *machine, const struct instruction *inst
 {
     size_t count = (size_t)instruction->operand;
     struct sequence *list = loam_sequence_new(
-        machine, instruction->operation == OP_LIST ? FLAVOUR_LIST : FLAVOUR_TUPLE, count);
+        machine, instruction->operation == DO_LIST ? FLAVOUR_LIST : FLAVOUR_TUPLE, count);
     if (!list)
         return false;
     machine->stack_count -= count;
@@ -245,7 +245,7 @@ static bool run_binary(struct machine *machine, const struct instruction *instru
 static bool run_sign(struct machine *machine, const struct instruction *instruction)
 {
     struct value *top = &machine->stack[machine->stack_count - 1];
-    bool negate = instruction->operation == OP_NEGATE;
+    bool negate = instruction->operation == DO_NEGATE;
     if (top->kind == VALUE_UNDEFINED)
         return loam_values_fail_undefined(machine, *top);
     if (!value_is_number(*top))
@@ -278,7 +278,7 @@ static bool run_compare(struct machine *machine, const struct instruction *instr
     if (!loam_operators_compare(machine, &holds, instruction->count, *top, b))
         return false;
     *top = value_boolean(holds);
-    if (instruction->operation == OP_COMPARE)
+    if (instruction->operation == DO_COMPARE)
         return true;
     if (holds)
         *top = b;
@@ -307,7 +307,7 @@ static bool run_jump_if_false(struct machine *machine, const struct instruction 
 static bool run_short_circuit(struct machine *machine, const struct instruction *instruction)
 {
     bool truth = loam_values_truth(machine->stack[machine->stack_count - 1]);
-    if (truth == (instruction->operation == OP_OR))
+    if (truth == (instruction->operation == DO_OR))
         machine_jump(machine);
     else
         machine->stack_count--;
@@ -318,7 +318,7 @@ static bool run_short_circuit(struct machine *machine, const struct instruction 
 
 static bool run_native(struct machine *machine, const struct instruction *instruction)
 {
-    const struct native *table = instruction->operation == OP_FILTER ? loam_filters : loam_tests;
+    const struct native *table = instruction->operation == DO_FILTER ? loam_filters : loam_tests;
     size_t keywords = 2 * (size_t)instruction->flags;
     size_t base = machine->stack_count - keywords - instruction->count - 1;
     struct arguments arguments = {.values = machine->stack + base,
@@ -356,50 +356,50 @@ static bool run_parameter_default(struct machine *machine, const struct instruct
 bool loam_machine_run(struct machine *machine)
 {
     static bool (*const operations[])(struct machine *, const struct instruction *) = {
-        [OP_TEXT] = run_text,
-        [OP_PRINT] = run_print,
-        [OP_CONSTANT] = run_constant,
-        [OP_UNDEFINED] = run_undefined,
-        [OP_LOAD] = run_load,
-        [OP_STORE] = run_store,
-        [OP_STORE_ATTRIBUTE] = run_store_attribute,
-        [OP_UNPACK] = run_unpack,
-        [OP_ATTRIBUTE] = run_attribute,
-        [OP_SUBSCRIPT] = run_subscript,
-        [OP_SLICE] = run_slice,
-        [OP_LIST] = run_sequence,
-        [OP_TUPLE] = run_sequence,
-        [OP_MAPPING] = run_mapping,
-        [OP_BINARY] = run_binary,
-        [OP_NEGATE] = run_sign,
-        [OP_POSITIVE] = run_sign,
-        [OP_NOT] = run_not,
-        [OP_COMPARE] = run_compare,
-        [OP_COMPARE_CHAIN] = run_compare,
-        [OP_JUMP] = run_jump,
-        [OP_JUMP_IF_FALSE] = run_jump_if_false,
-        [OP_AND] = run_short_circuit,
-        [OP_OR] = run_short_circuit,
-        [OP_CALL] = loam_calls_call,
-        [OP_FILTER] = run_native,
-        [OP_TEST] = run_native,
-        [OP_SCOPE_BEGIN] = run_scope_begin,
-        [OP_SCOPE_END] = run_scope_end,
-        [OP_CAPTURE_BEGIN] = run_capture_begin,
-        [OP_CAPTURE_END] = run_capture_end,
-        [OP_LOOP_START] = loam_loops_start,
-        [OP_LOOP_FILTER] = loam_loops_filter,
-        [OP_LOOP_KEEP] = loam_loops_keep,
-        [OP_LOOP_NEXT] = loam_loops_next,
-        [OP_LOOP_FINISH] = loam_loops_finish,
-        [OP_LOOP_END] = loam_loops_end,
-        [OP_MACRO] = run_macro,
-        [OP_PARAMETER_DEFAULT] = run_parameter_default,
-        [OP_RETURN] = loam_calls_return,
+        [DO_TEXT] = run_text,
+        [DO_PRINT] = run_print,
+        [DO_CONSTANT] = run_constant,
+        [DO_UNDEFINED] = run_undefined,
+        [DO_LOAD] = run_load,
+        [DO_STORE] = run_store,
+        [DO_STORE_ATTRIBUTE] = run_store_attribute,
+        [DO_UNPACK] = run_unpack,
+        [DO_ATTRIBUTE] = run_attribute,
+        [DO_SUBSCRIPT] = run_subscript,
+        [DO_SLICE] = run_slice,
+        [DO_LIST] = run_sequence,
+        [DO_TUPLE] = run_sequence,
+        [DO_MAPPING] = run_mapping,
+        [DO_BINARY] = run_binary,
+        [DO_NEGATE] = run_sign,
+        [DO_POSITIVE] = run_sign,
+        [DO_NOT] = run_not,
+        [DO_COMPARE] = run_compare,
+        [DO_COMPARE_CHAIN] = run_compare,
+        [DO_JUMP] = run_jump,
+        [DO_JUMP_IF_FALSE] = run_jump_if_false,
+        [DO_AND] = run_short_circuit,
+        [DO_OR] = run_short_circuit,
+        [DO_CALL] = loam_calls_call,
+        [DO_FILTER] = run_native,
+        [DO_TEST] = run_native,
+        [DO_SCOPE_BEGIN] = run_scope_begin,
+        [DO_SCOPE_END] = run_scope_end,
+        [DO_CAPTURE_BEGIN] = run_capture_begin,
+        [DO_CAPTURE_END] = run_capture_end,
+        [DO_LOOP_START] = loam_loops_start,
+        [DO_LOOP_FILTER] = loam_loops_filter,
+        [DO_LOOP_KEEP] = loam_loops_keep,
+        [DO_LOOP_NEXT] = loam_loops_next,
+        [DO_LOOP_FINISH] = loam_loops_finish,
+        [DO_LOOP_END] = loam_loops_end,
+        [DO_MACRO] = run_macro,
+        [DO_PARAMETER_DEFAULT] = run_parameter_default,
+        [DO_RETURN] = loam_calls_return,
     };
     /* machine->at is the instruction being run, which may jump; the next one
      * is behind it. */
-    for (machine->at = machine->program->code; machine->at->operation != OP_END; machine->at++)
+    for (machine->at = machine->program->code; machine->at->operation != DO_END; machine->at++)
         if (!machine_spend(machine, 1) || !operations[machine->at->operation](machine, machine->at))
             return false;
     return true;

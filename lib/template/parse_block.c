@@ -17,7 +17,7 @@ static bool parse_target_part(struct parser *parser)
         parser->depth--;
         return loam_parser_expect(parser, ")");
     }
-    return loam_parser_symbol(parser, &symbol) && loam_parser_emit(parser, OP_STORE, 0, symbol);
+    return loam_parser_symbol(parser, &symbol) && loam_parser_emit(parser, DO_STORE, 0, symbol);
 }
 
 static bool parse_target(struct parser *parser)
@@ -37,7 +37,7 @@ static bool parse_target(struct parser *parser)
     if (!comma)
         return true;
     size_t end = parser_here(parser);
-    return loam_parser_emit(parser, OP_UNPACK, count, 0) && loam_parser_rotate(parser, start, end);
+    return loam_parser_emit(parser, DO_UNPACK, count, 0) && loam_parser_rotate(parser, start, end);
 }
 
 /* "ns.name =": the namespace's attribute. */
@@ -52,7 +52,7 @@ static bool parse_attribute_target(struct parser *parser)
     if (!loam_parser_name_constant(parser, parser->token, &constant))
         return false;
     parser->token++;
-    return loam_parser_emit(parser, OP_STORE_ATTRIBUTE, (unsigned)symbol, constant);
+    return loam_parser_emit(parser, DO_STORE_ATTRIBUTE, (unsigned)symbol, constant);
 }
 
 /* A body that is kept from the output. No break leaves it. */
@@ -60,10 +60,10 @@ static bool parse_captured(struct parser *parser, const char *end)
 {
     struct parsed_loop *loop = parser->loop;
     parser->loop = NULL;
-    if (!loam_parser_emit(parser, OP_SCOPE_BEGIN, 0, 0) ||
-        !loam_parser_emit(parser, OP_CAPTURE_BEGIN, 0, 0) || !loam_parse_body(parser, end) ||
-        !loam_parser_emit(parser, OP_CAPTURE_END, 0, 0) ||
-        !loam_parser_emit(parser, OP_SCOPE_END, 0, 0))
+    if (!loam_parser_emit(parser, DO_SCOPE_BEGIN, 0, 0) ||
+        !loam_parser_emit(parser, DO_CAPTURE_BEGIN, 0, 0) || !loam_parse_body(parser, end) ||
+        !loam_parser_emit(parser, DO_CAPTURE_END, 0, 0) ||
+        !loam_parser_emit(parser, DO_SCOPE_END, 0, 0))
         return false;
     parser->loop = loop;
     return true;
@@ -94,7 +94,7 @@ bool loam_parse_set(struct parser *parser)
 bool loam_parse_with(struct parser *parser)
 {
     size_t targets = parser_here(parser), count = 0;
-    if (!loam_parser_emit(parser, OP_SCOPE_BEGIN, 0, 0))
+    if (!loam_parser_emit(parser, DO_SCOPE_BEGIN, 0, 0))
         return false;
     while (parser->token->kind != TOKEN_BLOCK_END) {
         size_t target = parser_here(parser);
@@ -115,7 +115,7 @@ bool loam_parse_with(struct parser *parser)
         targets += length;
     }
     return loam_parser_expect_block_end(parser) && loam_parse_body(parser, "endwith") &&
-           loam_parser_expect_block_end(parser) && loam_parser_emit(parser, OP_SCOPE_END, 0, 0);
+           loam_parser_expect_block_end(parser) && loam_parser_emit(parser, DO_SCOPE_END, 0, 0);
 }
 
 /* ---- if -------------------------------------------------------------------------------- */
@@ -128,13 +128,13 @@ bool loam_parse_if(struct parser *parser)
         if (!loam_parse_tuple(parser, true))
             return false;
         size_t jump = parser_here(parser);
-        if (!loam_parser_emit(parser, OP_JUMP_IF_FALSE, 0, 0) ||
+        if (!loam_parser_emit(parser, DO_JUMP_IF_FALSE, 0, 0) ||
             !loam_parser_expect_block_end(parser) || !loam_parse_body(parser, "elif else endif"))
             return false;
         const struct token *end = parser->token - 1;
         char kind = parser->program->source[end->start + 2]; /* el-i-f, el-s-e, en-d-if */
         if (kind != 'd') {
-            if (!loam_parser_emit(parser, OP_JUMP, 0, ends))
+            if (!loam_parser_emit(parser, DO_JUMP, 0, ends))
                 return false;
             ends = (int32_t)parser_here(parser) - 1;
         }
@@ -175,24 +175,24 @@ static bool parse_for_head(struct parser *parser, size_t *next)
         return false;
     size_t iterable = parser_here(parser), count = iterable - target;
     if (!loam_parser_expect_name(parser, "in") || !loam_parse_tuple(parser, false) ||
-        !loam_parser_emit(parser, OP_LOOP_START, 0, 0))
+        !loam_parser_emit(parser, DO_LOOP_START, 0, 0))
         return false;
     size_t start = parser_here(parser) - 1 - count; /* after the rotation below */
     if (loam_parser_skip_name(parser, "if")) {
-        if (!loam_parser_emit(parser, OP_LOOP_FILTER, 0, 0) ||
+        if (!loam_parser_emit(parser, DO_LOOP_FILTER, 0, 0) ||
             !loam_parser_rotate(parser, target, iterable))
             return false;
         size_t filter = start + 1;
         target = filter + 1;
-        if (!loam_parse_expression(parser) || !loam_parser_emit_back(parser, OP_LOOP_KEEP, filter))
+        if (!loam_parse_expression(parser) || !loam_parser_emit_back(parser, DO_LOOP_KEEP, filter))
             return false;
         loam_parser_land(parser, filter);
         *next = parser_here(parser);
-        if (!loam_parser_emit(parser, OP_LOOP_NEXT, 0, 0) || !emit_copy(parser, target, count))
+        if (!loam_parser_emit(parser, DO_LOOP_NEXT, 0, 0) || !emit_copy(parser, target, count))
             return false;
     } else {
         *next = start + 1;
-        if (!loam_parser_emit(parser, OP_LOOP_NEXT, 0, 0) ||
+        if (!loam_parser_emit(parser, DO_LOOP_NEXT, 0, 0) ||
             !loam_parser_rotate(parser, target, iterable))
             return false;
     }
@@ -202,8 +202,8 @@ static bool parse_for_head(struct parser *parser, size_t *next)
 
 static bool parse_for_else(struct parser *parser)
 {
-    return loam_parser_emit(parser, OP_SCOPE_BEGIN, 0, 0) && loam_parser_expect_block_end(parser) &&
-           loam_parse_body(parser, "endfor") && loam_parser_emit(parser, OP_SCOPE_END, 0, 0);
+    return loam_parser_emit(parser, DO_SCOPE_BEGIN, 0, 0) && loam_parser_expect_block_end(parser) &&
+           loam_parse_body(parser, "endfor") && loam_parser_emit(parser, DO_SCOPE_END, 0, 0);
 }
 
 bool loam_parse_for(struct parser *parser)
@@ -213,13 +213,13 @@ bool loam_parse_for(struct parser *parser)
         return false;
     parser->loop = &loop;
     if (!loam_parse_body(parser, "else endfor") ||
-        !loam_parser_emit_back(parser, OP_JUMP, loop.next))
+        !loam_parser_emit_back(parser, DO_JUMP, loop.next))
         return false;
     parser->loop = loop.outer;
     loam_parser_land(parser, loop.next);
     bool has_else = parser->program->source[parser->token[-1].start + 1] == 'l';
     size_t finish = parser_here(parser);
-    if (!loam_parser_emit(parser, OP_LOOP_FINISH, 0, 0) || (has_else && !parse_for_else(parser)))
+    if (!loam_parser_emit(parser, DO_LOOP_FINISH, 0, 0) || (has_else && !parse_for_else(parser)))
         return false;
     loam_parser_land(parser, finish);
     while (loop.breaks >= 0) {
@@ -227,7 +227,7 @@ bool loam_parse_for(struct parser *parser)
         loam_parser_land(parser, (size_t)loop.breaks);
         loop.breaks = before;
     }
-    return loam_parser_emit(parser, OP_LOOP_END, 0, 0) && loam_parser_expect_block_end(parser);
+    return loam_parser_emit(parser, DO_LOOP_END, 0, 0) && loam_parser_expect_block_end(parser);
 }
 
 bool loam_parse_break(struct parser *parser, bool next)
@@ -237,9 +237,9 @@ bool loam_parse_break(struct parser *parser, bool next)
                                 "break and continue stand in loops only, and not in a block whose "
                                 "text is kept");
     if (next)
-        return loam_parser_emit_back(parser, OP_JUMP, parser->loop->next) &&
+        return loam_parser_emit_back(parser, DO_JUMP, parser->loop->next) &&
                loam_parser_expect_block_end(parser);
-    if (!loam_parser_emit(parser, OP_JUMP, 0, parser->loop->breaks))
+    if (!loam_parser_emit(parser, DO_JUMP, 0, parser->loop->breaks))
         return false;
     parser->loop->breaks = (int32_t)parser_here(parser) - 1;
     return loam_parser_expect_block_end(parser);
@@ -271,8 +271,8 @@ static bool parse_parameters(struct parser *parser, struct macro_code *macro)
         if (loam_parser_skip(parser, "=")) {
             size_t jump = parser_here(parser);
             defaults = true;
-            if (!loam_parser_emit(parser, OP_PARAMETER_DEFAULT, (unsigned)symbol, 0) ||
-                !loam_parse_expression(parser) || !loam_parser_emit(parser, OP_STORE, 0, symbol))
+            if (!loam_parser_emit(parser, DO_PARAMETER_DEFAULT, (unsigned)symbol, 0) ||
+                !loam_parse_expression(parser) || !loam_parser_emit(parser, DO_STORE, 0, symbol))
                 return false;
             loam_parser_land(parser, jump);
         } else if (defaults) {
@@ -285,7 +285,7 @@ static bool parse_parameters(struct parser *parser, struct macro_code *macro)
 
 /* A macro whose body is being parsed. */
 struct open_macro {
-    size_t index, start; /* its entry, and the OP_MACRO */
+    size_t index, start; /* its entry, and the DO_MACRO */
     struct parsed_loop *loop;
     bool caller, positional, keywords; /* the flags of the body around it */
 };
@@ -305,14 +305,14 @@ static bool begin_macro(struct parser *parser, struct open_macro *open, struct t
     program->macros[program->macro_count++] = (struct macro_code){.name = name};
     parser->loop = NULL;
     parser->uses_caller = parser->uses_positional = parser->uses_keywords = false;
-    return loam_parser_emit(parser, OP_MACRO, (unsigned)open->index, 0);
+    return loam_parser_emit(parser, DO_MACRO, (unsigned)open->index, 0);
 }
 
 /* Names that are used in a macro inside count for the one around it as well. */
 static bool end_macro(struct parser *parser, const struct open_macro *open)
 {
     struct macro_code *macro = &parser->program->macros[open->index];
-    if (!loam_parser_emit(parser, OP_RETURN, 0, 0))
+    if (!loam_parser_emit(parser, DO_RETURN, 0, 0))
         return false;
     loam_parser_land(parser, open->start);
     macro->takes_caller = parser->uses_caller;
@@ -347,7 +347,7 @@ bool loam_parse_macro(struct parser *parser)
            parse_parameters(parser, &parser->program->macros[open.index]) &&
            loam_parser_expect_block_end(parser) && loam_parse_body(parser, "endmacro") &&
            loam_parser_expect_block_end(parser) && end_macro(parser, &open) &&
-           loam_parser_emit(parser, OP_STORE, 0, symbol);
+           loam_parser_emit(parser, DO_STORE, 0, symbol);
 }
 
 /* A macro named "caller" of what follows, up to `end`, as it stands at the end
@@ -362,7 +362,7 @@ static bool emit_caller_name(struct parser *parser, struct text **name)
     **name = (struct text){.bytes = caller, .length = sizeof caller - 1, .width = WIDTH_ASCII};
     loam_text_hash(*name);
     return loam_parser_constant(parser, value_text(*name), &constant) &&
-           loam_parser_emit(parser, OP_CONSTANT, 0, constant);
+           loam_parser_emit(parser, DO_CONSTANT, 0, constant);
 }
 
 /* "{% call(a, b) f(x) %}body{% endcall %}" prints f(x, caller=macro). The
@@ -381,7 +381,7 @@ bool loam_parse_call_block(struct parser *parser)
     if (!loam_parse_unconditional(parser))
         return false;
     struct instruction call = program->code[program->code_count - 1];
-    if (call.operation != OP_CALL || call.flags == UINT8_MAX)
+    if (call.operation != DO_CALL || call.flags == UINT8_MAX)
         return loam_parser_fail(parser, at, "expected a call");
     program->code_count--;
     if (!emit_caller_name(parser, &name) || !loam_parser_rotate(parser, open.start, callee))
@@ -390,11 +390,11 @@ bool loam_parse_call_block(struct parser *parser)
     open.start += parser_here(parser) - callee;
     if (!loam_parser_expect_block_end(parser) || !loam_parse_body(parser, "endcall") ||
         !loam_parser_expect_block_end(parser) || !end_macro(parser, &open) ||
-        !loam_parser_emit(parser, OP_CALL, call.count, 0))
+        !loam_parser_emit(parser, DO_CALL, call.count, 0))
         return false;
     program->code[program->code_count - 1].flags = (uint8_t)(call.flags + 1);
     program->code[program->code_count - 1].place = call.place;
-    return loam_parser_emit(parser, OP_PRINT, 0, 0);
+    return loam_parser_emit(parser, DO_PRINT, 0, 0);
 }
 
 /* ---- filter and generation ------------------------------------------------------------------ */
@@ -407,7 +407,7 @@ bool loam_parse_filter_block(struct parser *parser)
     size_t body = parser_here(parser);
     return loam_parser_expect_block_end(parser) && parse_captured(parser, "endfilter") &&
            loam_parser_expect_block_end(parser) && loam_parser_rotate(parser, start, body) &&
-           loam_parser_emit(parser, OP_PRINT, 0, 0);
+           loam_parser_emit(parser, DO_PRINT, 0, 0);
 }
 
 /* Marks what the model wrote, for training: here its body alone. */
@@ -415,9 +415,9 @@ bool loam_parse_generation(struct parser *parser)
 {
     struct parsed_loop *loop = parser->loop;
     parser->loop = NULL;
-    if (!loam_parser_expect_block_end(parser) || !loam_parser_emit(parser, OP_SCOPE_BEGIN, 0, 0) ||
+    if (!loam_parser_expect_block_end(parser) || !loam_parser_emit(parser, DO_SCOPE_BEGIN, 0, 0) ||
         !loam_parse_body(parser, "endgeneration") || !loam_parser_expect_block_end(parser) ||
-        !loam_parser_emit(parser, OP_SCOPE_END, 0, 0))
+        !loam_parser_emit(parser, DO_SCOPE_END, 0, 0))
         return false;
     parser->loop = loop;
     return true;

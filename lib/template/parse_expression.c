@@ -37,7 +37,7 @@ static bool parse_arguments(struct parser *parser, unsigned *positional, unsigne
             name[1].operator[0] == '=' && !name[1].operator[1]) {
             parser->token += 2;
             if (!loam_parser_name_constant(parser, name, &constant) ||
-                !loam_parser_emit(parser, OP_CONSTANT, 0, constant))
+                !loam_parser_emit(parser, DO_CONSTANT, 0, constant))
                 return false;
             ++*keywords;
         } else if (*keywords) {
@@ -69,7 +69,7 @@ bool loam_parse_call(struct parser *parser)
     const struct token *at = parser->token;
     unsigned positional = 0, keywords = 0;
     return loam_parser_expect(parser, "(") && parse_arguments(parser, &positional, &keywords) &&
-           emit_call(parser, at, OP_CALL, positional, keywords, 0);
+           emit_call(parser, at, DO_CALL, positional, keywords, 0);
 }
 
 /* ---- literals and names ------------------------------------------------------------ */
@@ -78,7 +78,7 @@ static bool emit_value(struct parser *parser, struct value value)
 {
     int32_t constant;
     return loam_parser_constant(parser, value, &constant) &&
-           loam_parser_emit(parser, OP_CONSTANT, 0, constant);
+           loam_parser_emit(parser, DO_CONSTANT, 0, constant);
 }
 
 static bool parse_name(struct parser *parser)
@@ -94,7 +94,7 @@ static bool parse_name(struct parser *parser)
             return emit_value(parser, i < 4 ? value_boolean(i < 2) : value_none()) &&
                    parser->token++;
     uint32_t place = parser->token->start;
-    if (!loam_parser_symbol(parser, &symbol) || !loam_parser_emit(parser, OP_LOAD, 0, symbol))
+    if (!loam_parser_symbol(parser, &symbol) || !loam_parser_emit(parser, DO_LOAD, 0, symbol))
         return false;
     parser->program->code[parser->program->code_count - 1].place = place;
     return true;
@@ -112,7 +112,7 @@ static bool parse_list(struct parser *parser)
         if (!loam_parse_expression(parser))
             return false;
     }
-    return loam_parser_emit(parser, OP_LIST, 0, count);
+    return loam_parser_emit(parser, DO_LIST, 0, count);
 }
 
 static bool parse_mapping(struct parser *parser)
@@ -128,7 +128,7 @@ static bool parse_mapping(struct parser *parser)
             !loam_parse_expression(parser))
             return false;
     }
-    return loam_parser_emit(parser, OP_MAPPING, 0, count);
+    return loam_parser_emit(parser, DO_MAPPING, 0, count);
 }
 
 static bool parse_primary(struct parser *parser)
@@ -150,7 +150,7 @@ static bool parse_primary(struct parser *parser)
     if (!loam_parser_skip(parser, "("))
         return loam_parser_fail_token(parser, parser->token, "expected an expression, found");
     if (loam_parser_skip(parser, ")"))
-        return loam_parser_emit(parser, OP_TUPLE, 0, 0);
+        return loam_parser_emit(parser, DO_TUPLE, 0, 0);
     return loam_parse_tuple(parser, true) && loam_parser_expect(parser, ")");
 }
 
@@ -165,7 +165,7 @@ static bool parse_subscript(struct parser *parser)
         if (!loam_parse_tuple(parser, true))
             return false;
         if (loam_parser_skip(parser, "]")) {
-            if (!loam_parser_emit(parser, OP_SUBSCRIPT, 0, 0))
+            if (!loam_parser_emit(parser, DO_SUBSCRIPT, 0, 0))
                 return false;
             parser->program->code[parser->program->code_count - 1].place = at->start;
             return true;
@@ -182,7 +182,7 @@ static bool parse_subscript(struct parser *parser)
         if (!(given ? loam_parse_expression(parser) : emit_value(parser, value_none())))
             return false;
     }
-    return loam_parser_expect(parser, "]") && loam_parser_emit(parser, OP_SLICE, 0, 0);
+    return loam_parser_expect(parser, "]") && loam_parser_emit(parser, DO_SLICE, 0, 0);
 }
 
 static bool parse_attribute(struct parser *parser)
@@ -190,11 +190,11 @@ static bool parse_attribute(struct parser *parser)
     const struct token *token = parser->token;
     int32_t constant;
     if (token->kind == TOKEN_INTEGER)
-        return loam_parse_literal(parser) && loam_parser_emit(parser, OP_SUBSCRIPT, 0, 0);
+        return loam_parse_literal(parser) && loam_parser_emit(parser, DO_SUBSCRIPT, 0, 0);
     if (token->kind != TOKEN_NAME)
         return loam_parser_fail_token(parser, token, "expected a name or a number, found");
     if (!loam_parser_name_constant(parser, token, &constant) ||
-        !loam_parser_emit(parser, OP_ATTRIBUTE, 0, constant))
+        !loam_parser_emit(parser, DO_ATTRIBUTE, 0, constant))
         return false;
     parser->token++;
     return true;
@@ -240,7 +240,7 @@ bool loam_parse_filters(struct parser *parser, bool first_is_bare)
         first_is_bare = false;
         if (!parse_native(parser, loam_filters, &filter, "no filter named") ||
             (loam_parser_skip(parser, "(") && !parse_arguments(parser, &positional, &keywords)) ||
-            !emit_call(parser, at, OP_FILTER, positional, keywords, filter))
+            !emit_call(parser, at, DO_FILTER, positional, keywords, filter))
             return false;
     }
     return !parser->status;
@@ -277,8 +277,8 @@ static bool parse_test(struct parser *parser)
         if (!parse_primary(parser) || !parse_postfix(parser))
             return false;
     }
-    return emit_call(parser, at, OP_TEST, positional, keywords, test) &&
-           (!negated || loam_parser_emit(parser, OP_NOT, 0, 0));
+    return emit_call(parser, at, DO_TEST, positional, keywords, test) &&
+           (!negated || loam_parser_emit(parser, DO_NOT, 0, 0));
 }
 
 /* Filters, tests and calls of what they give. */
@@ -310,7 +310,7 @@ static bool parse_unary(struct parser *parser, bool with_filters)
     if (negative || loam_parser_is(parser, "+")) {
         parser->token++;
         if (!parse_unary(parser, false) ||
-            !loam_parser_emit(parser, negative ? OP_NEGATE : OP_POSITIVE, 0, 0))
+            !loam_parser_emit(parser, negative ? DO_NEGATE : DO_POSITIVE, 0, 0))
             return false;
     } else if (!parse_primary(parser)) {
         return false;
@@ -331,26 +331,26 @@ struct operator
 static const struct operator* find_operator(const struct parser *parser)
 {
     static const struct operator operators[] = {
-        {"+", LEVEL_SUM, OP_BINARY, BINARY_ADD},
-        {"-", LEVEL_SUM, OP_BINARY, BINARY_SUBTRACT},
-        {"~", LEVEL_CONCATENATE, OP_BINARY, BINARY_CONCATENATE},
-        {"*", LEVEL_PRODUCT, OP_BINARY, BINARY_MULTIPLY},
-        {"/", LEVEL_PRODUCT, OP_BINARY, BINARY_DIVIDE},
-        {"//", LEVEL_PRODUCT, OP_BINARY, BINARY_FLOOR_DIVIDE},
-        {"%", LEVEL_PRODUCT, OP_BINARY, BINARY_REMAINDER},
-        {"**", LEVEL_POWER, OP_BINARY, BINARY_POWER},
-        {"==", LEVEL_COMPARE, OP_COMPARE, COMPARE_EQUAL},
-        {"!=", LEVEL_COMPARE, OP_COMPARE, COMPARE_UNEQUAL},
-        {"<", LEVEL_COMPARE, OP_COMPARE, COMPARE_LESS},
-        {"<=", LEVEL_COMPARE, OP_COMPARE, COMPARE_LESS_EQUAL},
-        {">", LEVEL_COMPARE, OP_COMPARE, COMPARE_GREATER},
-        {">=", LEVEL_COMPARE, OP_COMPARE, COMPARE_GREATER_EQUAL},
+        {"+", LEVEL_SUM, DO_BINARY, BINARY_ADD},
+        {"-", LEVEL_SUM, DO_BINARY, BINARY_SUBTRACT},
+        {"~", LEVEL_CONCATENATE, DO_BINARY, BINARY_CONCATENATE},
+        {"*", LEVEL_PRODUCT, DO_BINARY, BINARY_MULTIPLY},
+        {"/", LEVEL_PRODUCT, DO_BINARY, BINARY_DIVIDE},
+        {"//", LEVEL_PRODUCT, DO_BINARY, BINARY_FLOOR_DIVIDE},
+        {"%", LEVEL_PRODUCT, DO_BINARY, BINARY_REMAINDER},
+        {"**", LEVEL_POWER, DO_BINARY, BINARY_POWER},
+        {"==", LEVEL_COMPARE, DO_COMPARE, COMPARE_EQUAL},
+        {"!=", LEVEL_COMPARE, DO_COMPARE, COMPARE_UNEQUAL},
+        {"<", LEVEL_COMPARE, DO_COMPARE, COMPARE_LESS},
+        {"<=", LEVEL_COMPARE, DO_COMPARE, COMPARE_LESS_EQUAL},
+        {">", LEVEL_COMPARE, DO_COMPARE, COMPARE_GREATER},
+        {">=", LEVEL_COMPARE, DO_COMPARE, COMPARE_GREATER_EQUAL},
     };
     static const struct operator words[] = {
-        {"in", LEVEL_COMPARE, OP_COMPARE, COMPARE_IN},
-        {"not", LEVEL_COMPARE, OP_COMPARE, COMPARE_NOT_IN},
-        {"and", LEVEL_AND, OP_AND, 0},
-        {"or", LEVEL_OR, OP_OR, 0},
+        {"in", LEVEL_COMPARE, DO_COMPARE, COMPARE_IN},
+        {"not", LEVEL_COMPARE, DO_COMPARE, COMPARE_NOT_IN},
+        {"and", LEVEL_AND, DO_AND, 0},
+        {"or", LEVEL_OR, DO_OR, 0},
     };
     if (parser->token->kind == TOKEN_OPERATOR)
         for (size_t i = 0; i < LOAM_COUNT_OF(operators); i++)
@@ -381,7 +381,7 @@ static bool parse_comparison(struct parser *parser, const struct operator* opera
                              int32_t *chain)
 {
     if (*last != SIZE_MAX) {
-        parser->program->code[*last].operation = OP_COMPARE_CHAIN;
+        parser->program->code[*last].operation = DO_COMPARE_CHAIN;
         parser->program->code[*last].operand = *chain;
         *chain = (int32_t)*last;
     }
@@ -389,7 +389,7 @@ static bool parse_comparison(struct parser *parser, const struct operator* opera
     if (!parse_level(parser, LEVEL_SUM))
         return false;
     *last = parser_here(parser);
-    if (!loam_parser_emit(parser, OP_COMPARE, operator->kind, 0))
+    if (!loam_parser_emit(parser, DO_COMPARE, operator->kind, 0))
         return false;
     parser->program->code[*last].place = at->start;
     return true;
@@ -413,18 +413,18 @@ static bool parse_operators(struct parser *parser, int least)
     while ((operator= find_operator(parser)) != NULL && operator->level >= least) {
         const struct token *at = parser->token++;
         bool good = true;
-        if (operator->kind == COMPARE_NOT_IN && operator->operation == OP_COMPARE)
+        if (operator->kind == COMPARE_NOT_IN && operator->operation == DO_COMPARE)
             good = loam_parser_expect_name(parser, "in");
-        if (good && operator->operation == OP_COMPARE) {
+        if (good && operator->operation == DO_COMPARE) {
             good = parse_comparison(parser, operator, & last, &chain);
-        } else if (good && operator->operation != OP_BINARY) {
+        } else if (good && operator->operation != DO_BINARY) {
             land_chain(parser, chain);
             last = SIZE_MAX;
             chain = -1;
             good = parse_short_circuit(parser, operator);
         } else if (good) {
             good = parse_level(parser, operator->level + 1) &&
-                   loam_parser_emit(parser, OP_BINARY, 0, operator->kind);
+                   loam_parser_emit(parser, DO_BINARY, 0, operator->kind);
             if (good)
                 parser->program->code[parser->program->code_count - 1].place = at->start;
         }
@@ -440,7 +440,7 @@ static bool parse_level(struct parser *parser, int least)
     if (!loam_parser_enter(parser))
         return false;
     if (least <= LEVEL_NOT && loam_parser_skip_name(parser, "not")) {
-        if (!parse_level(parser, LEVEL_NOT) || !loam_parser_emit(parser, OP_NOT, 0, 0))
+        if (!parse_level(parser, LEVEL_NOT) || !loam_parser_emit(parser, DO_NOT, 0, 0))
             return false;
         /* "not a == b" negates the comparison: only looser operators follow. */
     } else if (!parse_unary(parser, true)) {
@@ -461,17 +461,17 @@ bool loam_parse_unconditional(struct parser *parser)
 static bool parse_condition(struct parser *parser, size_t start)
 {
     size_t middle = parser_here(parser);
-    if (!parse_level(parser, LEVEL_OR) || !loam_parser_emit(parser, OP_JUMP_IF_FALSE, 0, 0))
+    if (!parse_level(parser, LEVEL_OR) || !loam_parser_emit(parser, DO_JUMP_IF_FALSE, 0, 0))
         return false;
     size_t jump = start + parser_here(parser) - middle - 1;
     if (!loam_parser_rotate(parser, start, middle))
         return false;
     size_t end = parser_here(parser);
-    if (!loam_parser_emit(parser, OP_JUMP, 0, 0))
+    if (!loam_parser_emit(parser, DO_JUMP, 0, 0))
         return false;
     loam_parser_land(parser, jump);
     if (!(loam_parser_skip_name(parser, "else") ? loam_parse_expression(parser)
-                                                : loam_parser_emit(parser, OP_UNDEFINED, 0, 0)))
+                                                : loam_parser_emit(parser, DO_UNDEFINED, 0, 0)))
         return false;
     loam_parser_land(parser, end);
     return true;
@@ -504,5 +504,5 @@ bool loam_parse_tuple(struct parser *parser, bool conditional)
         count++;
         comma |= loam_parser_is(parser, ",");
     } while (loam_parser_skip(parser, ","));
-    return !comma || loam_parser_emit(parser, OP_TUPLE, 0, count);
+    return !comma || loam_parser_emit(parser, DO_TUPLE, 0, count);
 }

@@ -101,7 +101,7 @@ static bool parse_strings(struct parser *parser)
     loam_text_hash(text);
     loam_text_is_ascii(text);
     if (!loam_parser_constant(parser, value_text(text), &constant) ||
-        !loam_parser_emit(parser, OP_CONSTANT, 0, constant))
+        !loam_parser_emit(parser, DO_CONSTANT, 0, constant))
         return false;
     parser->token = (struct token *)(uintptr_t)end;
     return true;
@@ -123,7 +123,7 @@ static bool parse_integer(struct parser *parser)
             return loam_parser_fail(parser, token, "an integer of more than 64 bits");
     }
     return loam_parser_constant(parser, value_integer((int64_t)value), &constant) &&
-           loam_parser_emit(parser, OP_CONSTANT, 0, constant) && parser->token++;
+           loam_parser_emit(parser, DO_CONSTANT, 0, constant) && parser->token++;
 }
 
 static bool parse_float(struct parser *parser)
@@ -142,7 +142,7 @@ static bool parse_float(struct parser *parser)
     if (!loam_number_read(&number, digits, length))
         return loam_parser_fail_token(parser, token, "not a number:");
     return loam_parser_constant(parser, value_float(number), &constant) &&
-           loam_parser_emit(parser, OP_CONSTANT, 0, constant) && parser->token++;
+           loam_parser_emit(parser, DO_CONSTANT, 0, constant) && parser->token++;
 }
 
 bool loam_parse_literal(struct parser *parser)

@@ -6,7 +6,7 @@ static bool parse_text(struct parser *parser)
 {
     int32_t constant;
     if (!loam_parser_name_constant(parser, parser->token, &constant) ||
-        !loam_parser_emit(parser, OP_TEXT, 0, constant))
+        !loam_parser_emit(parser, DO_TEXT, 0, constant))
         return false;
     parser->token++;
     return true;
@@ -20,7 +20,7 @@ static bool parse_print(struct parser *parser)
         return false;
     if (parser->token->kind != TOKEN_PRINT_END)
         return loam_parser_fail_token(parser, parser->token, "expected the end of the tag, found");
-    if (!loam_parser_emit(parser, OP_PRINT, 0, 0))
+    if (!loam_parser_emit(parser, DO_PRINT, 0, 0))
         return false;
     parser->program->code[parser->program->code_count - 1].place = place;
     parser->token++;
@@ -31,7 +31,7 @@ static bool parse_print(struct parser *parser)
 static bool parse_print_block(struct parser *parser)
 {
     do {
-        if (!loam_parse_expression(parser) || !loam_parser_emit(parser, OP_PRINT, 0, 0))
+        if (!loam_parse_expression(parser) || !loam_parser_emit(parser, DO_PRINT, 0, 0))
             return false;
     } while (loam_parser_skip(parser, ","));
     return loam_parser_expect_block_end(parser);
@@ -124,5 +124,5 @@ bool loam_parse_body(struct parser *parser, const char *ends)
 
 bool loam_parse_template(struct parser *parser)
 {
-    return loam_parse_body(parser, "") && loam_parser_emit(parser, OP_END, 0, 0);
+    return loam_parse_body(parser, "") && loam_parser_emit(parser, DO_END, 0, 0);
 }

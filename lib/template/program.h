@@ -9,47 +9,47 @@
 /* What an instruction does to the stack is written (before -- after). Jumps
  * are relative to the next instruction, so that code can be moved. */
 enum opcode {
-    OP_TEXT,            /* prints constants[operand] */
-    OP_PRINT,           /* (value -- ) */
-    OP_CONSTANT,        /* ( -- constants[operand]) */
-    OP_UNDEFINED,       /* ( -- undefined) */
-    OP_LOAD,            /* ( -- value) of symbols[operand] */
-    OP_STORE,           /* (value -- ) */
-    OP_STORE_ATTRIBUTE, /* (value -- ) to constants[operand] of the namespace symbols[count] */
-    OP_UNPACK,          /* (sequence -- last ... first) of `count` */
-    OP_ATTRIBUTE,       /* (value -- value.constants[operand]) */
-    OP_SUBSCRIPT,       /* (value key -- value[key]) */
-    OP_SLICE,           /* (value start stop step -- value) */
-    OP_LIST,            /* (items -- list) of `operand` */
-    OP_TUPLE,
-    OP_MAPPING, /* (key item ... -- mapping) of `operand` pairs */
-    OP_BINARY,  /* (a b -- a op b); operand: enum binary */
-    OP_NEGATE,
-    OP_POSITIVE,
-    OP_NOT,
-    OP_COMPARE,       /* (a b -- boolean); count: enum comparison */
-    OP_COMPARE_CHAIN, /* (a b -- b) if it holds, else ( -- false) and jumps */
-    OP_JUMP,
-    OP_JUMP_IF_FALSE, /* (value -- ) */
-    OP_AND,           /* keeps a false value and jumps, else drops it */
-    OP_OR,
-    OP_CALL,   /* (callee arguments keywords -- value); count positional, flags keywords */
-    OP_FILTER, /* (value arguments keywords -- value) by loam_filters[operand] */
-    OP_TEST,   /* likewise by loam_tests[operand] */
-    OP_SCOPE_BEGIN,
-    OP_SCOPE_END,
-    OP_CAPTURE_BEGIN, /* ( -- mark) */
-    OP_CAPTURE_END,   /* (mark -- text) */
-    OP_LOOP_START,    /* (iterable -- ) */
-    OP_LOOP_FILTER,   /* ( -- item), or jumps when all were looked at */
-    OP_LOOP_KEEP,     /* (condition -- ), jumps */
-    OP_LOOP_NEXT,     /* ( -- item), or jumps at the end */
-    OP_LOOP_FINISH,   /* jumps over the else part if there was an item */
-    OP_LOOP_END,
-    OP_MACRO,             /* ( -- macro) macros[count], and jumps over its body */
-    OP_PARAMETER_DEFAULT, /* jumps if the parameter symbols[count] was given */
-    OP_RETURN,
-    OP_END
+    DO_TEXT,            /* prints constants[operand] */
+    DO_PRINT,           /* (value -- ) */
+    DO_CONSTANT,        /* ( -- constants[operand]) */
+    DO_UNDEFINED,       /* ( -- undefined) */
+    DO_LOAD,            /* ( -- value) of symbols[operand] */
+    DO_STORE,           /* (value -- ) */
+    DO_STORE_ATTRIBUTE, /* (value -- ) to constants[operand] of the namespace symbols[count] */
+    DO_UNPACK,          /* (sequence -- last ... first) of `count` */
+    DO_ATTRIBUTE,       /* (value -- value.constants[operand]) */
+    DO_SUBSCRIPT,       /* (value key -- value[key]) */
+    DO_SLICE,           /* (value start stop step -- value) */
+    DO_LIST,            /* (items -- list) of `operand` */
+    DO_TUPLE,
+    DO_MAPPING, /* (key item ... -- mapping) of `operand` pairs */
+    DO_BINARY,  /* (a b -- a op b); operand: enum binary */
+    DO_NEGATE,
+    DO_POSITIVE,
+    DO_NOT,
+    DO_COMPARE,       /* (a b -- boolean); count: enum comparison */
+    DO_COMPARE_CHAIN, /* (a b -- b) if it holds, else ( -- false) and jumps */
+    DO_JUMP,
+    DO_JUMP_IF_FALSE, /* (value -- ) */
+    DO_AND,           /* keeps a false value and jumps, else drops it */
+    DO_OR,
+    DO_CALL,   /* (callee arguments keywords -- value); count positional, flags keywords */
+    DO_FILTER, /* (value arguments keywords -- value) by loam_filters[operand] */
+    DO_TEST,   /* likewise by loam_tests[operand] */
+    DO_SCOPE_BEGIN,
+    DO_SCOPE_END,
+    DO_CAPTURE_BEGIN, /* ( -- mark) */
+    DO_CAPTURE_END,   /* (mark -- text) */
+    DO_LOOP_START,    /* (iterable -- ) */
+    DO_LOOP_FILTER,   /* ( -- item), or jumps when all were looked at */
+    DO_LOOP_KEEP,     /* (condition -- ), jumps */
+    DO_LOOP_NEXT,     /* ( -- item), or jumps at the end */
+    DO_LOOP_FINISH,   /* jumps over the else part if there was an item */
+    DO_LOOP_END,
+    DO_MACRO,             /* ( -- macro) macros[count], and jumps over its body */
+    DO_PARAMETER_DEFAULT, /* jumps if the parameter symbols[count] was given */
+    DO_RETURN,
+    DO_END
 };
 
 enum binary {

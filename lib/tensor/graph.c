@@ -3,13 +3,11 @@
  * Building a graph. Errors are sticky: the first one is remembered and every
  * later operation does nothing, so that a family reads as its formula.
  */
+#include "tensor/build.h"
 #include "tensor/engine.h"
 #include "tensor/plan.h"
 
 #include <math.h>
-
-/* Rows and widths stay below this, so that products of two fit easily. */
-enum { MAX_WIDTH = 1 << 24 };
 
 loam_status loam_graph_create(loam_graph **out, loam_engine *engine, loam_error *error)
 {
@@ -48,88 +46,18 @@ loam_status loam_graph_failure(const loam_graph *graph, loam_error *error)
     return loam_fail(error, graph->failure.code, "%s", graph->failure.message);
 }
 
-/* ---- nodes ---------------------------------------------------------------- */
-
-/* Remembers why; always LOAM_NO_TENSOR. Reached only while `building`, that is
- * before the first failure. */
-#define REFUSE(graph, ...) (loam_fail(&(graph)->failure, __VA_ARGS__), LOAM_NO_TENSOR)
-
-static bool building(const loam_graph *graph)
-{
-    return graph && graph->failure.code == LOAM_OK && !graph->plan;
-}
-
-static loam_tensor add(loam_graph *graph, const struct node *node)
-{
-    if (!loam_memory_grow(graph->memory, (void **)&graph->nodes, &graph->node_capacity,
-                          (uint64_t)graph->node_count + 1, sizeof *node))
-        return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
-    graph->nodes[graph->node_count] = *node;
-    return (loam_tensor)graph->node_count++;
-}
-
-/* The node of a tensor that holds rows of numbers, or NULL and a failure. */
-static const struct node *rows_of(loam_graph *graph, loam_tensor tensor, const char *what)
-{
-    if (tensor < 0 || (size_t)tensor >= graph->node_count ||
-        graph->nodes[tensor].operation == OP_WEIGHT) {
-        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT, "%s: tensor %d is not a tensor of rows", what,
-                     (int)tensor);
-        return NULL;
-    }
-    return &graph->nodes[tensor];
-}
-
-/* The weight of a tensor, or NULL and a failure. rows 0: any number. */
-static const struct weight *weight_of(loam_graph *graph, loam_tensor tensor, uint32_t width,
-                                      uint32_t rows, const char *what)
-{
-    if (tensor < 0 || (size_t)tensor >= graph->node_count ||
-        graph->nodes[tensor].operation != OP_WEIGHT) {
-        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT, "%s: tensor %d is not a weight", what,
-                     (int)tensor);
-        return NULL;
-    }
-    const struct weight *weight = loam_graph_weight_of(graph, tensor);
-    if (weight->width != width || (rows && weight->rows != rows)) {
-        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT,
-                     "%s: weight %s is %u wide with %u rows, but its input is %u wide", what,
-                     weight->name, weight->width, weight->rows, width);
-        return NULL;
-    }
-    return weight;
-}
-
-/* A weight that is one row of f32. */
-static bool is_vector(loam_graph *graph, loam_tensor tensor, uint32_t width, const char *what)
-{
-    const struct weight *weight = weight_of(graph, tensor, width, 1, what);
-    if (!weight)
-        return false;
-    if (weight->type->id == LOAM_TYPE_F32)
-        return true;
-    (void)REFUSE(graph, LOAM_UNSUPPORTED, "%s: weight %s has type %s; vectors are F32", what,
-                 weight->name, weight->type->name);
-    return false;
-}
-
-static struct node node_of(enum operation operation, loam_tensor a, loam_tensor b, loam_tensor c)
-{
-    return (struct node){.operation = operation, .inputs = {a, b, c}};
-}
-
 /* ---- leaves --------------------------------------------------------------- */
 
 loam_tensor loam_graph_input(loam_graph *graph, uint32_t width)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
     if (width == 0 || width > MAX_WIDTH)
         return REFUSE(graph, LOAM_INVALID_ARGUMENT, "input: width is %u", width);
-    struct node node = node_of(OP_INPUT, LOAM_NO_TENSOR, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(OP_INPUT, LOAM_NO_TENSOR, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
     node.width = width;
     node.index = graph->input_count++;
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
 }
 
 static loam_tensor add_weight(loam_graph *graph, const struct weight *given)
@@ -148,10 +76,10 @@ static loam_tensor add_weight(loam_graph *graph, const struct weight *given)
         !loam_memory_grow(graph->memory, (void **)&graph->weights, &graph->weight_capacity,
                           (uint64_t)graph->weight_count + 1, sizeof weight))
         return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
-    struct node node = node_of(OP_WEIGHT, LOAM_NO_TENSOR, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(OP_WEIGHT, LOAM_NO_TENSOR, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
     node.width = weight.width;
     node.index = (uint32_t)graph->weight_count;
-    loam_tensor tensor = add(graph, &node);
+    loam_tensor tensor = loam_build_add(graph, &node);
     if (tensor != LOAM_NO_TENSOR)
         graph->weights[graph->weight_count++] = weight;
     return tensor;
@@ -160,7 +88,7 @@ static loam_tensor add_weight(loam_graph *graph, const struct weight *given)
 loam_tensor loam_graph_weight(loam_graph *graph, const char *name, uint32_t type, uint32_t width,
                               uint32_t rows, const void *data)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
     const struct weight_type *known = loam_weight_type(type);
     if (!name || !data)
@@ -176,7 +104,7 @@ loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name,
                                  const struct weight_type *type, uint32_t width, uint32_t rows,
                                  bool packed, uint64_t file_offset)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
     return add_weight(graph,
                       &(struct weight){.name = name,
@@ -190,63 +118,89 @@ loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name,
 
 /* ---- operations ----------------------------------------------------------- */
 
+/* A copy that lives as long as the graph, or NULL. */
+static const void *keep(loam_graph *graph, const void *data, size_t bytes)
+{
+    void *copy = loam_arena_get(&graph->arena, bytes, 1);
+    if (copy)
+        memcpy(copy, data, bytes);
+    return copy;
+}
+
 loam_tensor loam_graph_embed(loam_graph *graph, loam_tensor weight)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
     uint32_t width =
         weight >= 0 && (size_t)weight < graph->node_count ? graph->nodes[weight].width : 0;
-    const struct weight *table = weight_of(graph, weight, width, 0, "embed");
+    const struct weight *table = loam_build_weight(graph, weight, width, 0, "embed");
     if (!table)
         return LOAM_NO_TENSOR;
     if (graph->token_limit == 0 || table->rows < graph->token_limit)
         graph->token_limit = table->rows;
-    struct node node = node_of(OP_EMBED, weight, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(OP_EMBED, weight, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
     node.width = width;
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
+}
+
+loam_tensor loam_graph_embed_position(loam_graph *graph, loam_tensor weight)
+{
+    if (!loam_build_open(graph))
+        return LOAM_NO_TENSOR;
+    uint32_t width =
+        weight >= 0 && (size_t)weight < graph->node_count ? graph->nodes[weight].width : 0;
+    const struct weight *table = loam_build_weight(graph, weight, width, 0, "embed position");
+    if (!table)
+        return LOAM_NO_TENSOR;
+    if (graph->position_limit == 0 || table->rows < graph->position_limit)
+        graph->position_limit = table->rows;
+    struct node node = loam_build_node(OP_EMBED_POSITION, weight, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = width;
+    return loam_build_add(graph, &node);
 }
 
 loam_tensor loam_graph_linear(loam_graph *graph, loam_tensor x, loam_tensor weight,
                               loam_tensor bias)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
-    const struct node *rows = rows_of(graph, x, "linear");
-    const struct weight *matrix = rows ? weight_of(graph, weight, rows->width, 0, "linear") : NULL;
+    const struct node *rows = loam_build_rows(graph, x, "linear");
+    const struct weight *matrix =
+        rows ? loam_build_weight(graph, weight, rows->width, 0, "linear") : NULL;
     if (!matrix)
         return LOAM_NO_TENSOR;
-    struct node node = node_of(OP_LINEAR, x, weight, bias);
+    struct node node = loam_build_node(OP_LINEAR, x, weight, bias);
     node.width = matrix->rows;
     node.outputs_only = rows->outputs_only;
-    if (bias != LOAM_NO_TENSOR && !is_vector(graph, bias, node.width, "linear bias"))
+    if (bias != LOAM_NO_TENSOR && !loam_build_vector(graph, bias, node.width, "linear bias"))
         return LOAM_NO_TENSOR;
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
 }
 
 loam_tensor loam_graph_rms_norm(loam_graph *graph, loam_tensor x, loam_tensor weight, float epsilon)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
-    const struct node *rows = rows_of(graph, x, "norm");
-    if (!rows || !is_vector(graph, weight, rows->width, "norm"))
+    const struct node *rows = loam_build_rows(graph, x, "norm");
+    if (!rows || !loam_build_vector(graph, weight, rows->width, "norm"))
         return LOAM_NO_TENSOR;
     if (!(epsilon >= 0 && epsilon < 1e30f))
         return REFUSE(graph, LOAM_INVALID_ARGUMENT, "norm: epsilon is not a number from 0 up");
-    struct node node = node_of(OP_RMS_NORM, x, weight, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(OP_RMS_NORM, x, weight, LOAM_NO_TENSOR);
     node.width = rows->width;
     node.outputs_only = rows->outputs_only;
     node.epsilon = epsilon;
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
 }
 
 loam_tensor loam_graph_rope(loam_graph *graph, loam_tensor x, const loam_rope_options *options)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
     loam_rope_options rope;
     if (loam_struct_read(&rope, sizeof rope, options, "rope options", &graph->failure))
         return LOAM_NO_TENSOR;
-    const struct node *rows = rows_of(graph, x, "rope");
+    const struct node *rows = loam_build_rows(graph, x, "rope");
     if (!rows)
         return LOAM_NO_TENSOR;
     if (rows->outputs_only || rope.head_width == 0 || rows->width % rope.head_width != 0 ||
@@ -255,31 +209,52 @@ loam_tensor loam_graph_rope(loam_graph *graph, loam_tensor x, const loam_rope_op
         return REFUSE(graph, LOAM_INVALID_ARGUMENT,
                       "rope: %u dimensions of heads of %u do not fit a width of %u",
                       rope.dimensions, rope.head_width, rows->width);
-    double *frequencies = loam_arena_get(&graph->arena, rope.dimensions / 2, sizeof(double));
-    if (!frequencies)
+    const double *frequencies = keep(graph, rope.frequencies, rope.dimensions / 2 * sizeof(double));
+    const double *long_frequencies =
+        rope.long_frequencies
+            ? keep(graph, rope.long_frequencies, rope.dimensions / 2 * sizeof(double))
+            : NULL;
+    if (!frequencies || (rope.long_frequencies && !long_frequencies))
         return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
-    memcpy(frequencies, rope.frequencies, rope.dimensions / 2 * sizeof(double));
-    struct node node = node_of(OP_ROPE, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(OP_ROPE, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
     node.width = rows->width;
     node.rope = (struct rope){.head_width = rope.head_width,
                               .dimensions = rope.dimensions,
                               .pairing = rope.pairing,
                               .magnitude = rope.magnitude == 0 ? 1 : rope.magnitude,
-                              .frequencies = frequencies};
-    return add(graph, &node);
+                              .frequencies = frequencies,
+                              .long_frequencies = long_frequencies,
+                              .long_from = rope.long_from};
+    return loam_build_add(graph, &node);
+}
+
+/* What goes beyond plain causal attention: NULL, or why it can't be. */
+static const char *check_extras(const loam_attention_options *a)
+{
+    if (!(a->soft_cap >= 0 && a->soft_cap < 1e30f))
+        return "soft_cap is not a number from 0 up";
+    if (!(a->temperature > -1e30f && a->temperature < 1e30f) ||
+        (a->temperature != 0 && a->temperature_length == 0))
+        return "temperature is not a number, or its length is 0";
+    if (a->both_ways && a->chunk)
+        return "chunks look back only";
+    for (uint32_t i = 0; a->slopes && i < a->heads; i++)
+        if (!(a->slopes[i] > -1e30f && a->slopes[i] < 1e30f))
+            return "a slope is not a number";
+    return NULL;
 }
 
 loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k, loam_tensor v,
                                  const loam_attention_options *options)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
     loam_attention_options a;
     if (loam_struct_read(&a, sizeof a, options, "attention options", &graph->failure))
         return LOAM_NO_TENSOR;
-    const struct node *query = rows_of(graph, q, "attention q");
-    const struct node *key = query ? rows_of(graph, k, "attention k") : NULL;
-    const struct node *value = key ? rows_of(graph, v, "attention v") : NULL;
+    const struct node *query = loam_build_rows(graph, q, "attention q");
+    const struct node *key = query ? loam_build_rows(graph, k, "attention k") : NULL;
+    const struct node *value = key ? loam_build_rows(graph, v, "attention v") : NULL;
     if (!value)
         return LOAM_NO_TENSOR;
     bool heads_fit = a.heads > 0 && a.kv_heads > 0 && a.heads % a.kv_heads == 0 &&
@@ -292,23 +267,32 @@ loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k
         return REFUSE(graph, LOAM_INVALID_ARGUMENT,
                       "attention: %u heads of %u and %u KV heads do not fit widths %u, %u, %u",
                       a.heads, a.key_width, a.kv_heads, query->width, key->width, value->width);
-    struct node node = node_of(OP_ATTENTION, q, k, v);
+    const char *reason = check_extras(&a);
+    if (reason)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "attention: %s", reason);
+    if (a.has_sinks && !loam_build_vector(graph, a.sinks, a.heads, "attention sinks"))
+        return LOAM_NO_TENSOR;
+    if (a.slopes && !(a.slopes = keep(graph, a.slopes, a.heads * sizeof *a.slopes)))
+        return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
+    struct node node = loam_build_node(OP_ATTENTION, q, k, v);
+    node.inputs[3] = a.has_sinks ? a.sinks : LOAM_NO_TENSOR;
     node.width = a.heads * a.value_width;
     node.index = graph->attention_count++;
     node.attention = a;
+    graph->both_ways = graph->both_ways || a.both_ways;
     if (a.scale == 0)
         node.attention.scale = 1.0f / sqrtf((float)a.key_width);
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
 }
 
 /* Two tensors of one shape give a third. */
 static loam_tensor elementwise(loam_graph *graph, enum operation operation, loam_tensor a,
                                loam_tensor b, int32_t activation, const char *what)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
-    const struct node *left = rows_of(graph, a, what);
-    const struct node *right = left ? rows_of(graph, b, what) : NULL;
+    const struct node *left = loam_build_rows(graph, a, what);
+    const struct node *right = left ? loam_build_rows(graph, b, what) : NULL;
     if (!right)
         return LOAM_NO_TENSOR;
     if (left->width != right->width || left->outputs_only != right->outputs_only)
@@ -316,16 +300,17 @@ static loam_tensor elementwise(loam_graph *graph, enum operation operation, loam
             graph, LOAM_INVALID_ARGUMENT, "%s: widths are %u and %u%s", what, left->width,
             right->width,
             left->outputs_only == right->outputs_only ? "" : ", and only one is of output rows");
-    struct node node = node_of(operation, a, b, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(operation, a, b, LOAM_NO_TENSOR);
     node.width = left->width;
     node.outputs_only = left->outputs_only;
     node.activation = activation;
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
 }
 
 loam_tensor loam_graph_gate(loam_graph *graph, loam_tensor gate, loam_tensor up, int32_t activation)
 {
-    if (building(graph) && activation != LOAM_ACTIVATION_SILU)
+    if (loam_build_open(graph) &&
+        (activation < 0 || activation > LOAM_ACTIVATION_SOFTPLUS)) /* those without parameters */
         return REFUSE(graph, LOAM_UNSUPPORTED, "gate: activation %d is not known", (int)activation);
     return elementwise(graph, OP_GATE, gate, up, activation, "gate");
 }
@@ -337,13 +322,13 @@ loam_tensor loam_graph_add(loam_graph *graph, loam_tensor a, loam_tensor b)
 
 loam_tensor loam_graph_outputs(loam_graph *graph, loam_tensor x)
 {
-    if (!building(graph))
+    if (!loam_build_open(graph))
         return LOAM_NO_TENSOR;
-    const struct node *rows = rows_of(graph, x, "outputs");
+    const struct node *rows = loam_build_rows(graph, x, "outputs");
     if (!rows || rows->outputs_only)
         return rows ? x : LOAM_NO_TENSOR;
-    struct node node = node_of(OP_OUTPUTS, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    struct node node = loam_build_node(OP_OUTPUTS, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
     node.width = rows->width;
     node.outputs_only = true;
-    return add(graph, &node);
+    return loam_build_add(graph, &node);
 }

@@ -16,7 +16,9 @@ static bool is_leaf(const struct node *node)
 /* The matrix that a refusal is most likely about, or NULL. */
 static const struct weight *matrix_of(const loam_graph *graph, const struct node *node)
 {
-    loam_tensor matrix = node->inputs[node->operation == OP_EMBED ? 0 : 1];
+    bool embeds = node->operation == OP_EMBED || node->operation == OP_EMBED_POSITION;
+    size_t place = node->operation == OP_EXPERTS ? EXPERT_UP : embeds ? 0 : 1;
+    loam_tensor matrix = node->inputs[place];
     bool has_weight = matrix != LOAM_NO_TENSOR && graph->nodes[matrix].operation == OP_WEIGHT;
     return has_weight ? loam_graph_weight_of(graph, matrix) : NULL;
 }
@@ -210,8 +212,8 @@ loam_status loam_placement_make(struct plan *plan, loam_error *error)
     uint64_t nodes = graph->node_count;
     plan->backend_of = loam_memory_get(memory, nodes, sizeof *plan->backend_of);
     plan->segments = loam_memory_get(memory, nodes, sizeof *plan->segments);
-    /* A node lists its three inputs and itself at most. */
-    plan->lists = loam_memory_get(memory, nodes, 4 * sizeof *plan->lists);
+    /* A node lists its inputs and itself at most. */
+    plan->lists = loam_memory_get(memory, nodes, (NODE_INPUTS + 1) * sizeof *plan->lists);
     plan->weight_users = loam_memory_get(memory, graph->weight_count, sizeof *plan->weight_users);
     plan->values = loam_memory_get_zero(memory, nodes, sizeof *plan->values);
     plan->staged = loam_memory_get(memory, nodes, sizeof *plan->staged);

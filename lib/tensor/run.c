@@ -19,6 +19,10 @@ static loam_status check_sequences(const loam_graph *graph, const loam_step_desc
                              i, next_row);
         next_row += sequence->row_count;
         uint64_t end = (uint64_t)sequence->position + sequence->row_count;
+        if (graph->position_limit && end > graph->position_limit)
+            return loam_fail(error, LOAM_INVALID_ARGUMENT,
+                             "step: sequence %u ends at position %llu, the graph has %u", i,
+                             (unsigned long long)end - 1, graph->position_limit);
         if (graph->attention_count &&
             (!sequence->pages || (uint64_t)sequence->page_count * LOAM_PAGE_TOKENS < end))
             return loam_fail(error, LOAM_INVALID_ARGUMENT,

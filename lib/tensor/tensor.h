@@ -17,37 +17,83 @@
 #include "quant/types.h"
 
 enum operation {
-    OP_INPUT,     /* index: of the step's inputs */
-    OP_WEIGHT,    /* index: of the graph's weights */
-    OP_EMBED,     /* weight */
-    OP_LINEAR,    /* x, weight, bias or none */
-    OP_RMS_NORM,  /* x, weight */
-    OP_ROPE,      /* x */
-    OP_ATTENTION, /* q, k, v; index: attention layer */
-    OP_GATE,      /* gate, up */
-    OP_ADD,       /* a, b */
-    OP_OUTPUTS    /* x */
+    OP_INPUT,          /* index: of the step's inputs */
+    OP_WEIGHT,         /* index: of the graph's weights */
+    OP_EMBED,          /* weight */
+    OP_LINEAR,         /* x, weight, bias or none */
+    OP_RMS_NORM,       /* x, weight */
+    OP_ROPE,           /* x */
+    OP_ATTENTION,      /* q, k, v; index: attention layer */
+    OP_GATE,           /* gate, up */
+    OP_ADD,            /* a, b */
+    OP_OUTPUTS,        /* x */
+    OP_NORM,           /* x, weight or none, bias or none */
+    OP_MAP,            /* x */
+    OP_MULTIPLY,       /* a, b */
+    OP_SLICE,          /* x */
+    OP_CONCATENATE,    /* a, b */
+    OP_EMBED_POSITION, /* weight */
+    OP_AFFINE,         /* x, weight or none, bias or none */
+    OP_LINEAR_HEADS,   /* x, weight */
+    OP_EXPERTS,        /* x, scores, EXPERT_GATE to EXPERT_SELECTION_BIAS; index: mixture */
+    OPERATIONS
 };
+
+/* Inputs of OP_EXPERTS behind x and scores. */
+enum {
+    EXPERT_GATE = 2,
+    EXPERT_UP,
+    EXPERT_DOWN,
+    EXPERT_GATE_BIAS,
+    EXPERT_UP_BIAS,
+    EXPERT_DOWN_BIAS,
+    EXPERT_SELECTION_BIAS
+};
+
+enum { MAX_EXPERTS = 1024, MAX_EXPERTS_USED = 64 };
+
+/* Tensors that a node takes at most. */
+enum { NODE_INPUTS = 9 };
 
 struct rope {
     uint32_t head_width, dimensions;
     int32_t pairing;
     float magnitude;
-    const double *frequencies; /* [dimensions / 2], owned by the graph */
+    const double *frequencies;      /* [dimensions / 2], owned by the graph */
+    const double *long_frequencies; /* likewise, or NULL */
+    uint32_t long_from;
+};
+
+struct slice {
+    uint32_t group_width, first, count;
 };
 
 /* One tensor and the operation that makes it. Inputs come before it. */
 struct node {
     enum operation operation;
-    loam_tensor inputs[3];
+    loam_tensor inputs[NODE_INPUTS]; /* LOAM_NO_TENSOR: not there */
     uint32_t width;
     bool outputs_only; /* rows are the output rows of the step, not all */
     uint32_t index;
     float epsilon;
     int32_t activation;
+    float parameters[4];
     struct rope rope;
-    loam_attention_options attention;
+    loam_norm_options norm;
+    struct slice slice;               /* OP_CONCATENATE: group_width of the result, count of a */
+    uint32_t heads;                   /* OP_LINEAR_HEADS */
+    loam_experts_options experts;     /* its inputs stand above */
+    uint32_t hidden;                  /* of an expert */
+    loam_attention_options attention; /* slopes owned by the graph; sinks are inputs[3] */
 };
+
+/* What one row, or a group of its numbers, needs beyond plain causal attention. */
+static inline bool loam_node_is_plain_attention(const struct node *node)
+{
+    const loam_attention_options *a = &node->attention;
+    return !a->both_ways && !a->chunk && a->soft_cap == 0 && !a->slopes && !a->has_sinks &&
+           a->temperature == 0;
+}
 
 /* A weight matrix [rows][width]. */
 struct weight {
@@ -58,7 +104,8 @@ struct weight {
     bool packed;          /* what is read is in the packed form */
     const void *data;     /* of the caller, or NULL */
     uint64_t file_offset; /* where the bytes are if data is NULL */
-    const void *mapped;   /* the weight in the form that kernels use, kept by others longer than the graph; or NULL */
+    const void *mapped;   /* the weight in the form that kernels use, kept by others longer than the
+                             graph; or NULL */
     void *resident;       /* the backend's copy */
     uint64_t resident_bytes;
 };
@@ -83,12 +130,14 @@ struct loam_graph {
     size_t node_count, node_capacity;
     struct weight *weights;
     size_t weight_count, weight_capacity;
-    uint32_t input_count, attention_count;
-    uint32_t token_limit; /* fewest rows of an embedded weight; 0: no embed */
-    loam_error failure;   /* the first; code OK: none */
+    uint32_t input_count, attention_count, mixture_count;
+    uint32_t token_limit;    /* fewest rows of an embedded weight; 0: no embed */
+    uint32_t position_limit; /* fewest rows of a weight embedded by position; 0: none */
+    loam_error failure;      /* the first; code OK: none */
+    bool both_ways;       /* an attention sees what follows: sequences take one step */
     loam_tensor result;
     loam_compile_options options;
-    struct plan *plan; /* compiled */
+    struct plan *plan;         /* compiled */
     const unsigned char *file; /* the model file as mapped, kept longer than the graph; or NULL */
 };
 
@@ -98,15 +147,15 @@ struct graph_size {
     uint64_t scratch_bytes;
     uint64_t page_bytes;        /* of each page, memory of the caller */
     uint64_t device_page_bytes; /* taken by devices for each page that is open */
-    uint64_t upload_bytes; /* taken while weights are read, given back before the scratch is taken */
+    uint64_t upload_bytes; /* taken while weights are read, given back before the scratch is */
 };
 
 /* As loam_graph_weight, with the content at `file_offset` of what the reader
  * given to loam_graph_compile_from reads, or of graph->file; packed (see
  * quant/types.h) or in the type's GGUF layout. */
-loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name, const struct weight_type *type,
-                                 uint32_t width, uint32_t rows, bool packed,
-                                 uint64_t file_offset);
+loam_tensor loam_graph_weight_at(loam_graph *graph, const char *name,
+                                 const struct weight_type *type, uint32_t width, uint32_t rows,
+                                 bool packed, uint64_t file_offset);
 
 /* As loam_graph_compile, weights without data read by `reader`. */
 loam_status loam_graph_compile_from(loam_graph *graph, loam_tensor result,

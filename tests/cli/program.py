@@ -48,7 +48,7 @@ def no_command_and_unknown_command():
 
 @test
 def every_command_has_help():
-    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench"):
+    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench", "embed"):
         result = loam(command, "--help")
         assert result.returncode == 0 and b"usage" in result.stdout, command
 
@@ -276,6 +276,24 @@ def logits_in_any_pieces():
     values = struct.unpack("<%df" % (len(expected) // 4), expected)
     found = struct.unpack("<%df" % (len(expected) // 4), outputs[0])
     assert max(abs(a - b) for a, b in zip(values, found)) < 1e-4
+
+
+@needs_model
+def embeddings():
+    case = os.path.join(DATA, "arch", "bert")
+    model, ids = os.path.join(case, "model.gguf"), os.path.join(case, "tokens.i32")
+    expected = open(os.path.join(case, "embedding.f32"), "rb").read()
+    out = loam("embed", "-m", model, "--tokens", ids, "--out", "-")
+    assert out.returncode == 0 and len(out.stdout) == len(expected), out.stderr
+    count = len(expected) // 4
+    pairs = zip(struct.unpack("<%df" % count, expected), struct.unpack("<%df" % count, out.stdout))
+    assert max(abs(a - b) for a, b in pairs) < 1e-4
+    each = loam("embed", "-m", model, "--tokens", ids, "--out", "-", "--pooling", "tokens")
+    assert len(each.stdout) == len(expected) * (os.path.getsize(ids) // 4)
+    unit = loam("embed", "-m", model, "--tokens", ids, "--out", "-", "--normalise")
+    assert abs(sum(x * x for x in struct.unpack("<%df" % count, unit.stdout)) - 1) < 1e-5
+    expect_error(loam("embed", "-m", model, "--tokens", ids, "--out", "-", "--pooling", "x"), 2, "x")
+    expect_error(loam("run", "-m", model, "-p", "a"), 1)
 
 
 @needs_model

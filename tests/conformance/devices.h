@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { DEVICES_AT_MOST = 2, OPERATIONS = OP_OUTPUTS + 1 };
+enum { DEVICES_AT_MOST = 2, MOCK_OPERATIONS = OP_OUTPUTS + 1 };
 
 /* Not before it is waited for: as late as can be. */
 #define LATE (-1.0)
@@ -91,7 +91,7 @@ devices_each_placement(int random, void (*run)(const struct placement *placement
     run(&placement, context);
     placement.options[0].missing = UINT32_MAX;
     run(&placement, context);
-    for (int operation = OP_EMBED; operation < OPERATIONS; operation++) {
+    for (int operation = OP_EMBED; operation < MOCK_OPERATIONS; operation++) {
         placement.options[0] = (struct mock_options){.missing = 1u << operation, .delay = LATE};
         run(&placement, context);
         placement.options[0].missing = ~placement.options[0].missing;

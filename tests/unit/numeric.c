@@ -124,9 +124,26 @@ static void philox_gives_the_published_numbers(void)
     }
 }
 
+static void tanhf_is_within_1_ulp(void)
+{
+    double worst = 0;
+    for (uint32_t bits = 0; bits < 0x41A00000u; bits += 397) { /* up to 20 */
+        float x = loam_float_from_bits(bits), y = loam_tanhf(x);
+        CHECK(loam_float_bits(loam_tanhf(-x)) == (loam_float_bits(y) ^ 0x80000000u));
+        double exact = tanh((double)x), error = x > 0 && exact > 0x1p-126 ? ulps(y, exact) : 0;
+        worst = error > worst ? error : worst;
+    }
+    printf("# worst %.3f ulp\n", worst);
+    CHECK(worst <= 1);
+    CHECK(loam_tanhf(loam_float_from_bits(0x7F800000u)) == 1);
+    CHECK(loam_tanhf(loam_float_from_bits(0x7FC00000u)) !=
+          loam_tanhf(loam_float_from_bits(0x7FC00000u)));
+}
+
 int main(void)
 {
     RUN(expf_is_within_2_ulp);
+    RUN(tanhf_is_within_1_ulp);
     RUN(expf_has_its_edges);
     RUN(exp_log_and_pow_in_double);
     RUN(sine_and_cosine);

@@ -13,6 +13,11 @@
  *   M' = m > M ? m : M;  a = exp(M - M');  b = exp(m - M');
  *   L = fma(l, b, L * a);  O = fma(o, b, O * a)
  * and the result is O / L.
+ *
+ * What full_attention adds, in this order: the factor of s is scale times the
+ * row's temperature, both f32, one product; s = cap * tanh(s / cap); s =
+ * fma(-slope, distance, s). A sink of the head starts the merging as a page
+ * with m = sink, l = 1, o = 0.
  */
 #include "base/half.h"
 #include "base/numeric.h"
@@ -23,9 +28,12 @@
 
 enum { GROUP = 32 };
 
-/* One query head at one row. */
+/* One query head at one row, with what it does to its scores. */
 struct query {
     const float *q;
+    size_t position, first, end; /* sees [first, end) */
+    float scale, soft_cap, slope;
+    const float *sink; /* or NULL */
     int8_t quantized[MAX_HEAD_WIDTH];
     float scales[MAX_HEAD_WIDTH / GROUP];
 };
@@ -94,17 +102,31 @@ struct partial {
     float o[MAX_HEAD_WIDTH];
 };
 
+/* What becomes of a score at some position. */
+static float adjust(const struct query *query, float s, size_t position)
+{
+    if (query->soft_cap != 0)
+        s = query->soft_cap * loam_tanhf(s / query->soft_cap);
+    if (query->slope != 0) {
+        size_t distance =
+            position > query->position ? position - query->position : query->position - position;
+        s = fmaf(-query->slope, (float)distance, s);
+    }
+    return s;
+}
+
 /* Positions [begin, end) of one page, begin < end. */
 static void attend_page(struct partial *out, const struct attention_tile *tile,
-                        const struct query *query, const unsigned char *page, size_t begin,
-                        size_t end)
+                        const struct query *query, size_t index, size_t begin, size_t end)
 {
+    const unsigned char *page = tile->pages[index];
     const struct kv_layout *layout = tile->layout;
     const unsigned char *keys = page + layout->key_offset + tile->kv_head * layout->key_bytes;
     const unsigned char *values = page + layout->value_offset + tile->kv_head * layout->value_bytes;
     float s[PAGE], lane[LANES] = {0};
     for (size_t p = begin; p < end; p++) {
-        s[p] = score(layout->type, query, keys, layout->key_width, p) * tile->scale;
+        s[p] = score(layout->type, query, keys, layout->key_width, p) * query->scale;
+        s[p] = adjust(query, s[p], index * PAGE + p);
         out->m = p == begin ? s[p] : s[p] > out->m ? s[p] : out->m;
     }
     memset(out->o, 0, layout->value_width * sizeof *out->o);
@@ -126,37 +148,87 @@ static void merge(struct partial *all, const struct partial *page, size_t width)
         all->o[i] = fmaf(page->o[i], b, all->o[i] * a);
 }
 
-static void attend(const struct attention_tile *tile, const struct query *query, size_t position,
-                   float *out)
+static void attend(const struct attention_tile *tile, const struct query *query, float *out)
 {
     struct partial all, page;
-    size_t width = tile->layout->value_width;
-    size_t first = tile->window && position >= tile->window ? position - tile->window + 1 : 0;
-    for (size_t i = first / PAGE; i <= position / PAGE; i++) {
-        size_t begin = i == first / PAGE ? first % PAGE : 0;
-        size_t end = i == position / PAGE ? position % PAGE + 1 : PAGE;
-        struct partial *target = i == first / PAGE ? &all : &page;
-        attend_page(target, tile, query, tile->pages[i], begin, end);
-        if (target == &page)
+    size_t width = tile->layout->value_width, last = query->end - 1;
+    bool merges = query->sink != NULL;
+    if (merges) {
+        all.m = *query->sink;
+        all.l = 1;
+        memset(all.o, 0, width * sizeof *all.o);
+    }
+    for (size_t i = query->first / PAGE; i <= last / PAGE; i++) {
+        size_t begin = i == query->first / PAGE ? query->first % PAGE : 0;
+        size_t end = i == last / PAGE ? last % PAGE + 1 : PAGE;
+        attend_page(merges ? &page : &all, tile, query, i, begin, end);
+        if (merges)
             merge(&all, &page, width);
+        merges = true;
     }
     for (size_t i = 0; i < width; i++)
         out[i] = all.o[i] / all.l;
 }
 
+/* The positions that a row sees. */
+static void look(struct query *query, const struct full_attention_tile *tile)
+{
+    size_t position = query->position, window = tile->plain.window;
+    query->first = 0;
+    query->end = position + 1;
+    if (tile->end) { /* both ways: half a window on each side */
+        size_t half = window / 2;
+        query->first = window && position > half ? position - half : 0;
+        query->end = window ? loam_min(tile->end, position + half + 1) : tile->end;
+    } else if (window && position >= window) {
+        query->first = position - window + 1;
+    }
+    if (tile->chunk)
+        query->first = loam_max(query->first, position / tile->chunk * tile->chunk);
+}
+
+float loam_kernels_temperature(float scale, size_t position, float temperature, uint32_t offset,
+                               uint32_t length)
+{
+    uint64_t lengths = ((uint64_t)position + offset) / length;
+    return scale * (float)(1.0 + (double)temperature * loam_log(1.0 + (double)lengths));
+}
+
+static void set_query(struct query *query, const struct full_attention_tile *full, size_t row,
+                      size_t head)
+{
+    const struct attention_tile *tile = &full->plain;
+    size_t width = tile->layout->key_width;
+    query->q = tile->q + row * tile->q_stride + head * width;
+    query->position = tile->position + (row - tile->first_row);
+    look(query, full);
+    query->scale = tile->scale;
+    if (full->temperature != 0)
+        query->scale = loam_kernels_temperature(tile->scale, query->position, full->temperature,
+                                                full->temperature_offset, full->temperature_length);
+    query->soft_cap = full->soft_cap;
+    query->slope = full->slopes ? full->slopes[head] : 0;
+    query->sink = full->sinks ? full->sinks + head : NULL;
+    for (size_t g = 0; tile->layout->type == LOAM_KV_Q8_0 && g * GROUP < width; g++)
+        query->scales[g] = loam_quantize_group(query->quantized + g * GROUP, query->q + g * GROUP,
+                                               loam_min(GROUP, width - g * GROUP));
+}
+
+void loam_ref_full_attention(const struct full_attention_tile *full)
+{
+    const struct attention_tile *tile = &full->plain;
+    struct query query;
+    for (size_t row = tile->first_row; row < tile->first_row + tile->row_count; row++)
+        for (size_t h = 0; h < tile->heads_per_kv_head; h++) {
+            size_t head = tile->kv_head * tile->heads_per_kv_head + h;
+            set_query(&query, full, row, head);
+            attend(tile, &query,
+                   tile->out + row * tile->out_stride + head * tile->layout->value_width);
+        }
+}
+
 void loam_ref_attention(const struct attention_tile *tile)
 {
-    const struct kv_layout *layout = tile->layout;
-    struct query query;
-    for (size_t i = 0; i < tile->row_count; i++)
-        for (size_t h = 0; h < tile->heads_per_kv_head; h++) {
-            size_t row = tile->first_row + i, head = tile->kv_head * tile->heads_per_kv_head + h;
-            query.q = tile->q + row * tile->q_stride + head * layout->key_width;
-            for (size_t g = 0; layout->type == LOAM_KV_Q8_0 && g * GROUP < layout->key_width; g++)
-                query.scales[g] =
-                    loam_quantize_group(query.quantized + g * GROUP, query.q + g * GROUP,
-                                        loam_min(GROUP, layout->key_width - g * GROUP));
-            attend(tile, &query, tile->position + i,
-                   tile->out + row * tile->out_stride + head * layout->value_width);
-        }
+    struct full_attention_tile full = {.plain = *tile};
+    loam_ref_full_attention(&full);
 }

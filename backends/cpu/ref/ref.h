@@ -21,5 +21,9 @@ bool loam_ref_store(const struct store_tile *tile);
 void loam_ref_attention(const struct attention_tile *tile);
 void loam_ref_gate_silu(const struct elementwise_tile *tile);
 void loam_ref_add(const struct elementwise_tile *tile);
+void loam_ref_group_norm(const struct group_norm_tile *tile);
+void loam_ref_full_attention(const struct full_attention_tile *tile);
+void loam_ref_route(const struct route_tile *tile);
+void loam_ref_map(const struct map_tile *tile);
 
 #endif
