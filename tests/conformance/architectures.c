@@ -158,8 +158,10 @@ static void compare(const struct reference *r, const float *logits)
     double worst = 0, largest = 0;
     size_t beyond = 0, count = r->rows * r->vocabulary; /* counts NaN as well */
     const float *found = logits + (r->token_count - r->rows) * r->vocabulary;
-    for (size_t i = 0; i < count; i++)
-        largest = fmax(fabs((double)r->expected[i]), largest);
+    for (size_t i = 0; i < count; i++) { /* not by fmax: gcc 12 fails on it for AArch64 */
+        double size = fabs((double)r->expected[i]);
+        largest = size > largest ? size : largest;
+    }
     for (size_t i = 0; i < count; i++) {
         double error = fabs((double)found[i] - (double)r->expected[i]);
         worst = error > worst ? error : worst;
