@@ -80,8 +80,10 @@ static void compare(const float *found, const float *expected, size_t count)
 {
     double largest = 0, worst = 0, tolerance = tolerance_of();
     size_t beyond = 0;
-    for (size_t i = 0; i < count; i++)
-        largest = fmax(largest, fabs((double)expected[i]));
+    for (size_t i = 0; i < count; i++) { /* not by fmax: gcc 12 fails on it for AArch64 */
+        double size = fabs((double)expected[i]);
+        largest = size > largest ? size : largest;
+    }
     for (size_t i = 0; i < count; i++) {
         double error = fabs((double)found[i] - (double)expected[i]);
         worst = error > worst ? error : worst;
