@@ -3,7 +3,8 @@
  * Small random models of every family, F32 with f32 keys and values: logits
  * against the reference within a tenth of the tolerance that the case states;
  * and their bits on each level, with one thread and three, read in one piece,
- * in pieces of seven and token by token: compared with memcmp.
+ * in pieces of seven and token by token, and with two other texts in the step:
+ * compared with memcmp.
  */
 #include "common.h"
 
@@ -192,6 +193,51 @@ static void compare_ways(const struct reference *r, const float *first)
         }
 }
 
+/* Steps all sessions together until the first has read its prompt. */
+static void step_together(loam_session **sessions, size_t count)
+{
+    loam_event events[3] = {0};
+    for (int left = 100; left > 0 && events[0].type != LOAM_EVENT_TOKEN; left--) {
+        for (size_t i = 0; i < count; i++)
+            events[i] = (loam_event){.struct_size = sizeof events[i]};
+        CHECK_OK(loam_step(events, sessions, count, &test_error));
+    }
+    CHECK_EQUAL(events[0].type, LOAM_EVENT_TOKEN);
+}
+
+/* With two other texts in its steps, of 16 rows, the last token's logits are
+ * those of `last`. */
+static void compare_in_company(const struct reference *r, const float *last)
+{
+    loam_engine *engine = test_engine(2);
+    loam_model_options options = {
+        .struct_size = sizeof options, .kv_type = LOAM_KV_F32, .max_step_rows = 16};
+    loam_session_options session_options = {.struct_size = sizeof session_options,
+                                            .context_length = r->context};
+    loam_session *sessions[3] = {0};
+    loam_model *model = NULL;
+    size_t count = r->token_count, width = 0;
+    const float *logits = NULL;
+    CHECK_OK(loam_model_open(&model, engine, test_data(r->model), LOAM_NUL_TERMINATED, &options,
+                             &test_error));
+    for (size_t i = 0; model && i < 3;
+         i++) { /* the second is half as long, the third begins later */
+        CHECK_OK(loam_session_create(&sessions[i], model, &session_options, &test_error));
+        CHECK_OK(loam_session_prompt_tokens(sessions[i], r->tokens + (i == 2 ? 5 : 0),
+                                            i == 1 ? count / 2 : count - (i == 2 ? 5 : 0),
+                                            &test_error));
+    }
+    if (!test_failed_here) {
+        step_together(sessions, 3);
+        CHECK_OK(loam_session_logits(&logits, &width, sessions[0], &test_error));
+        CHECK(logits && width == r->vocabulary && memcmp(logits, last, width * sizeof *last) == 0);
+    }
+    for (size_t i = 0; i < 3; i++)
+        loam_session_release(sessions[i]);
+    loam_model_release(model);
+    loam_engine_release(engine);
+}
+
 static void check_case(void)
 {
     struct reference r = {0};
@@ -203,8 +249,10 @@ static void check_case(void)
     float *first =
         evaluate(&r, is_long ? LOAM_CPU_BEST : LOAM_CPU_SCALAR, is_long ? 2 : 1, r.token_count);
     compare(&r, first);
-    if (!is_long)
+    if (!is_long) {
         compare_ways(&r, first);
+        compare_in_company(&r, first + (r.token_count - 1) * r.vocabulary);
+    }
     free(first);
     free(r.expected);
     free(r.tokens);
