@@ -17,8 +17,10 @@
 /* Positions of a page: the chunk of attention. */
 enum { PAGE = LOAM_PAGE_TOKENS };
 
-/* Sums run in 16 lanes: lane l takes elements l, l + 16, ... */
-enum { LANES = 16 };
+/* Sums run in lanes: of 16, lane l takes elements l, l + 16, ... Products with
+ * float weights, many of which run side by side, have one register of AVX2 each;
+ * norms, whose row is often alone, as many chains as cover the latency of fma. */
+enum { LANES = 16, PRODUCT_LANES = 8, NORM_LANES = 64 };
 
 /* The widest attention head. */
 enum { MAX_HEAD_WIDTH = 1024 };

@@ -2,10 +2,9 @@
 /*
  * Each function: the argument is reduced by fma, a polynomial is evaluated by
  * Horner's rule with fma, the result is scaled by exact powers of two. The
- * polynomial of loam_expf interpolates (e^r - 1 - r) / r^2 at the Chebyshev
- * nodes of degree 5 on [-ln 2 / 2, ln 2 / 2], computed with 60 digits; the
- * others are Taylor polynomials, long enough that the first term left out is
- * far below half an ulp.
+ * polynomial of loam_expf interpolates (2^r - 1) / r at the Chebyshev nodes of
+ * degree 5 on [-1/2, 1/2], computed with 80 digits; the others are Taylor
+ * polynomials, long enough that the first term left out is far below half an ulp.
  */
 #include "base/numeric.h"
 #include "base/half.h"
@@ -18,11 +17,6 @@ static const float round_f32 = 0x1.8p23f;
 static const double round_f64 = 0x1.8p52;
 
 /* 2^n, for n in the range of normal numbers. */
-static float power_f32(int32_t n)
-{
-    return loam_float_from_bits((uint32_t)(n + 127) << 23);
-}
-
 static double power_f64(int64_t n)
 {
     uint64_t bits = (uint64_t)(n + 1023) << 52;
@@ -31,26 +25,22 @@ static double power_f64(int64_t n)
     return value;
 }
 
+/* x / ln 2 = n + r; the low bits of `shifted` are n + 127, the exponent of 2^n,
+ * and none for n = -127, whose power is so 0. */
 float loam_expf(float x)
 {
-    if (x != x)
-        return x;
-    if (x > 0x1.62e43p6f) /* 88.722839 */
-        return loam_float_from_bits(0x7F800000u);
-    if (x < -0x1.5d58ap6f) /* -87.33655: below 2^-126 */
-        return 0;
-    float n = fmaf(x, 0x1.715476p0f, round_f32) - round_f32;
-    float r = fmaf(n, -0x1.62e43p-1f, x);
-    r = fmaf(n, 0x1.05c61p-29f, r);
-    float q = 0x1.6d113cp-10f;
-    q = fmaf(q, r, 0x1.120ba2p-7f);
-    q = fmaf(q, r, 0x1.55551ap-5f);
-    q = fmaf(q, r, 0x1.5554dcp-3f);
-    q = fmaf(q, r, 0.5f);
-    float p = fmaf(q, r * r, r) + 1.0f;
-    int32_t exponent = (int32_t)n, half = exponent >> 1;
-    float y = p * power_f32(half) * power_f32(exponent - half);
-    return y < 0x1p-126f ? 0 : y;
+    const float per_ln2 = 0x1.715476p0f, round = round_f32 + 127;
+    x = x < -88.0f ? -88.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    float shifted = fmaf(x, per_ln2, round), n = shifted - round;
+    float r = fmaf(x, per_ln2, -n);
+    float p = 0x1.5ec866p-10f;
+    p = fmaf(p, r, 0x1.3cbf6p-7f);
+    p = fmaf(p, r, 0x1.c6afeep-5f);
+    p = fmaf(p, r, 0x1.ebfa4cp-3f);
+    p = fmaf(p, r, 0x1.62e43p-1f);
+    p = fmaf(p, r, 1.0f);
+    return p * loam_float_from_bits(loam_float_bits(shifted) << 23);
 }
 
 double loam_exp(double x)

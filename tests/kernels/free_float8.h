@@ -12,21 +12,19 @@ INLINE float free_sum8(__m256 x)
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
 
-/* e^x for x at most 88: what is below -87 gives e^-87, NaN gives anything. The
- * polynomial interpolates (e^r - 1 - r) / r^2 at the Chebyshev nodes as that of
- * loam_expf does, with a term less: off by 2^-21. */
+/* e^x for x at most 88: the polynomial of loam_expf, its only guard that what is
+ * below -87 gives e^-87, and 2^n added to the exponent. NaN gives anything. */
 INLINE __m256 free_exp8(__m256 x)
 {
-    const __m256 round = _mm256_set1_ps(0x1.8p23f);
+    const __m256 per_ln2 = _mm256_set1_ps(0x1.715476p0f), round = _mm256_set1_ps(0x1.8p23f);
     x = _mm256_max_ps(x, _mm256_set1_ps(-87));
-    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(0x1.715476p0f), round);
-    __m256 n = _mm256_sub_ps(shifted, round);
-    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.62e43p-1f), x);
-    __m256 p = _mm256_set1_ps(0x1.11d946p-7f);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.56b3d8p-5f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.555526p-3f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.ffff58p-2f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1));
+    __m256 shifted = _mm256_fmadd_ps(x, per_ln2, round);
+    __m256 r = _mm256_fmsub_ps(x, per_ln2, _mm256_sub_ps(shifted, round));
+    __m256 p = _mm256_set1_ps(0x1.5ec866p-10f);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.3cbf6p-7f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.c6afeep-5f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.ebfa4cp-3f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.62e43p-1f));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1));
     __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));

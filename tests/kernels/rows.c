@@ -84,6 +84,31 @@ static void compare_norm(size_t width, size_t rows, int values)
     kernels_compare_floats(found, expected, rows * width, "norm", width, rows, 0);
 }
 
+/* Groups of a row, with weights and biases of a group or of the row. */
+static void compare_group_norm(size_t width, size_t groups, int32_t kind, int shape, int values)
+{
+    enum { ROWS = 3 };
+    size_t row = width * groups, numbers = ROWS * row;
+    struct group_norm_tile tile = {.x = filled(numbers, values),
+                                   .weight = shape & 1 ? filled(row, VALUES_PLAIN) : NULL,
+                                   .bias = shape & 2 ? filled(row, VALUES_PLAIN) : NULL,
+                                   .kind = kind,
+                                   .epsilon = 1e-5f,
+                                   .width = row,
+                                   .group_width = width,
+                                   .weight_width = shape & 4 ? row : width,
+                                   .bias_width = shape & 4 ? width : row,
+                                   .first_row = 1,
+                                   .row_count = 2};
+    float *expected = marked(numbers), *found = marked(numbers);
+    tile.out = expected;
+    kernels_scalar.group_norm(&tile);
+    tile.out = found;
+    kernels_level.group_norm(&tile);
+    kernels_compare_floats(found, expected, numbers, "norm of groups", width, groups,
+                           (size_t)(kind * 8 + shape));
+}
+
 static void compare_rope(size_t head_width, size_t dimensions, int32_t pairing, int values)
 {
     enum { ROWS = 3, HEADS = 3 };
@@ -133,7 +158,7 @@ static void compare_elementwise(size_t first, size_t count, int values)
 
 static void check(void)
 {
-    static const size_t widths[] = {1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 64, 172, 2048};
+    static const size_t widths[] = {1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 63, 64, 65, 120, 172, 2048};
     static const size_t heads[] = {2, 4, 6, 8, 10, 16, 18, 32, 40, 64, 80, 128};
     for (int values = 0; values < VALUES_KINDS; values++) {
         for (size_t i = 0; i < LOAM_COUNT_OF(widths); i++) {
@@ -141,6 +166,11 @@ static void check(void)
                 compare_norm(widths[i], rows, values);
             compare_elementwise(i % 5, widths[i], values);
             kernels_forget();
+            for (int shape = 0; shape < 8; shape++)
+                for (int32_t kind = LOAM_NORM_RMS; kind <= LOAM_NORM_L2; kind++) {
+                    compare_group_norm(widths[i], 1 + i % 3, kind, shape, values);
+                    kernels_forget();
+                }
         }
         for (size_t i = 0; i < LOAM_COUNT_OF(heads); i++)
             for (int32_t pairing = 0; pairing < 2; pairing++) {

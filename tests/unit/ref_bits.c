@@ -32,25 +32,48 @@ static bool same(const float *a, const float *b, size_t n)
 
 /* ---- rule 5: sums in lanes ------------------------------------------------ */
 
-static float tree(const float *lane)
+static float tree_of_8(const float *lane)
 {
-    float eight[8], four[4];
-    for (int l = 0; l < 8; l++)
-        eight[l] = lane[l] + lane[l + 8];
+    float four[4];
     for (int l = 0; l < 4; l++)
-        four[l] = eight[l] + eight[l + 4];
+        four[l] = lane[l] + lane[l + 4];
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
+static float tree(const float *lane) /* of 16 */
+{
+    float eight[8];
+    for (int l = 0; l < 8; l++)
+        eight[l] = lane[l] + lane[l + 8];
+    return tree_of_8(eight);
+}
+
+/* A product with float weights: 8 lanes. */
 static float lanes_of(const float *a, const float *b, size_t n)
 {
-    float lane[16];
-    for (size_t l = 0; l < 16; l++) {
+    float lane[8];
+    for (size_t l = 0; l < 8; l++) {
         lane[l] = 0;
-        for (size_t i = l; i < (n + 15) / 16 * 16; i += 16)
+        for (size_t i = l; i < (n + 7) / 8 * 8; i += 8)
             lane[l] = i < n ? fmaf(a[i], b[i], lane[l]) : fmaf(0, 0, lane[l]);
     }
-    return tree(lane);
+    return tree_of_8(lane);
+}
+
+/* The sum of squares of a norm: 64 lanes. */
+static float squares_of(const float *x, size_t n)
+{
+    float lane[64], thirty_two[32], sixteen[16];
+    for (size_t l = 0; l < 64; l++) {
+        lane[l] = 0;
+        for (size_t i = l; i < n; i += 64)
+            lane[l] = fmaf(x[i], x[i], lane[l]);
+    }
+    for (int l = 0; l < 32; l++)
+        thirty_two[l] = lane[l] + lane[l + 32];
+    for (int l = 0; l < 16; l++)
+        sixteen[l] = thirty_two[l] + thirty_two[l + 16];
+    return tree(sixteen);
 }
 
 enum { ROWS = 3, OUTPUTS = 4, MOST = 288 };
@@ -111,7 +134,7 @@ static void check_norm(size_t width)
     fill(weight, width);
     for (size_t row = 0; row < ROWS; row++) {
         const float *at = x + row * width;
-        float root = sqrtf(lanes_of(at, at, width) / (float)width + 1e-5f), r = 1.0f / root;
+        float root = sqrtf(squares_of(at, width) / (float)width + 1e-5f), r = 1.0f / root;
         for (size_t i = 0; i < width; i++) {
             float scaled = at[i] * r;
             expected[row * width + i] = scaled * weight[i];

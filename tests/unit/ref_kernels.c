@@ -136,7 +136,7 @@ static void lanes_add_in_their_order(void)
     float w[32], x[32], out;
     for (int i = 0; i < 32; i++) {
         w[i] = 1;
-        x[i] = i == 0 ? 0x1p24f : i == 16 ? 1 : i == 8 ? -0x1p24f : 0;
+        x[i] = i == 0 ? 0x1p24f : i == 8 ? 1 : i == 4 ? -0x1p24f : 0;
     }
     struct linear_tile tile = {.weights = w,
                                .row_bytes = sizeof w,
@@ -148,11 +148,11 @@ static void lanes_add_in_their_order(void)
                                .out = &out,
                                .out_stride = 1};
     kernels.linear[LOAM_TYPE_F32](&tile);
-    CHECK(out == 0); /* lane 0: 2^24 + 1 rounds to 2^24; then lane 8 */
-    x[16] = 0;
+    CHECK(out == 0); /* lane 0: 2^24 + 1 rounds to 2^24; then lane 4 */
+    x[8] = 0;
     x[1] = 1;
     kernels.linear[LOAM_TYPE_F32](&tile);
-    CHECK(out == 1); /* lane 8 meets lane 0 before lane 1 does */
+    CHECK(out == 1); /* lane 4 meets lane 0 before lane 1 does */
 }
 
 /* ---- row by row ----------------------------------------------------------- */

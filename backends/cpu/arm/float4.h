@@ -17,43 +17,35 @@
 #define INLINE static inline
 #endif
 
-/* The tree of rule 5 over 16 lanes, 4 in each register. */
-INLINE float tree16(const float32x4_t lanes[4])
+/* The tree of rule 5 over 8 lanes, 4 in each register. */
+INLINE float tree8(const float32x4_t lanes[2])
 {
-    float32x4_t four = vaddq_f32(vaddq_f32(lanes[0], lanes[2]), vaddq_f32(lanes[1], lanes[3]));
+    float32x4_t four = vaddq_f32(lanes[0], lanes[1]);
     float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
-/* 2^n for n in the range of normal numbers; any bits beyond it. */
-INLINE float32x4_t power4(int32x4_t n)
+INLINE float tree16(const float32x4_t lanes[4])
 {
-    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+    float32x4_t eight[2] = {vaddq_f32(lanes[0], lanes[2]), vaddq_f32(lanes[1], lanes[3])};
+    return tree8(eight);
 }
 
-/* loam_expf of lib/base/numeric.c, the same sequence in each lane; its early
- * returns are choices at the end. */
+/* loam_expf of lib/base/numeric.c, the same sequence in each lane. Arm's min and
+ * max leave NaN. */
 INLINE float32x4_t exp4(float32x4_t x)
 {
-    const float32x4_t round = vdupq_n_f32(0x1.8p23f);
-    float32x4_t n = vsubq_f32(vfmaq_f32(round, x, vdupq_n_f32(0x1.715476p0f)), round);
-    float32x4_t r = vfmaq_f32(x, n, vdupq_n_f32(-0x1.62e43p-1f));
-    r = vfmaq_f32(r, n, vdupq_n_f32(0x1.05c61p-29f));
-    float32x4_t q = vdupq_n_f32(0x1.6d113cp-10f);
-    q = vfmaq_f32(vdupq_n_f32(0x1.120ba2p-7f), q, r);
-    q = vfmaq_f32(vdupq_n_f32(0x1.55551ap-5f), q, r);
-    q = vfmaq_f32(vdupq_n_f32(0x1.5554dcp-3f), q, r);
-    q = vfmaq_f32(vdupq_n_f32(0.5f), q, r);
-    float32x4_t p = vaddq_f32(vfmaq_f32(r, q, vmulq_f32(r, r)), vdupq_n_f32(1));
-    /* 2^exponent in two factors, as it may be below 2^-126 */
-    int32x4_t exponent = vcvtq_s32_f32(n), half = vshrq_n_s32(exponent, 1);
-    float32x4_t y = vmulq_f32(vmulq_f32(p, power4(half)), power4(vsubq_s32(exponent, half)));
-    uint32x4_t small =
-        vorrq_u32(vcltq_f32(y, vdupq_n_f32(0x1p-126f)), vcltq_f32(x, vdupq_n_f32(-0x1.5d58ap6f)));
-    y = vbslq_f32(small, vdupq_n_f32(0), y);
-    const float32x4_t infinity = vreinterpretq_f32_u32(vdupq_n_u32(0x7F800000u));
-    y = vbslq_f32(vcgtq_f32(x, vdupq_n_f32(0x1.62e43p6f)), infinity, y);
-    return vbslq_f32(vceqq_f32(x, x), y, x);
+    const float32x4_t per_ln2 = vdupq_n_f32(0x1.715476p0f), round = vdupq_n_f32(0x1.8p23f + 127);
+    x = vminq_f32(vmaxq_f32(x, vdupq_n_f32(-88)), vdupq_n_f32(88));
+    float32x4_t shifted = vfmaq_f32(round, x, per_ln2);
+    float32x4_t r = vfmaq_f32(vsubq_f32(round, shifted), x, per_ln2);
+    float32x4_t p = vdupq_n_f32(0x1.5ec866p-10f);
+    p = vfmaq_f32(vdupq_n_f32(0x1.3cbf6p-7f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.c6afeep-5f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.ebfa4cp-3f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.62e43p-1f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(1), p, r);
+    return vmulq_f32(p, vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(shifted), 23)));
 }
 
 /* 4 halves as f32, exactly. */

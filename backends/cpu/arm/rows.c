@@ -11,24 +11,30 @@
 
 void loam_neon_rms_norm(const struct norm_tile *tile)
 {
-    size_t n = tile->width, whole = n & ~(size_t)(LANES - 1);
+    enum { REGISTERS = NORM_LANES / 4 };
+    size_t n = tile->width, whole = n & ~(size_t)(NORM_LANES - 1);
     for (size_t row = tile->first_row; row < tile->first_row + tile->row_count; row++) {
         const float *x = tile->x + row * n;
         float *out = tile->out + row * n;
-        float32x4_t lanes[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
-        for (size_t i = 0; i < whole; i += LANES)
-            for (size_t j = 0; j < 4; j++) {
+        float32x4_t lanes[REGISTERS];
+        for (size_t j = 0; j < REGISTERS; j++)
+            lanes[j] = vdupq_n_f32(0);
+        for (size_t i = 0; i < whole; i += NORM_LANES)
+            for (size_t j = 0; j < REGISTERS; j++) {
                 float32x4_t a = vld1q_f32(x + i + 4 * j);
                 lanes[j] = vfmaq_f32(lanes[j], a, a);
             }
         if (whole < n) { /* lanes without an element take fma(0, 0, lane), which is the lane */
-            float tail[LANES] = {0};
+            float tail[NORM_LANES] = {0};
             memcpy(tail, x + whole, (n - whole) * sizeof *x);
-            for (size_t j = 0; j < 4; j++) {
+            for (size_t j = 0; j < REGISTERS; j++) {
                 float32x4_t a = vld1q_f32(tail + 4 * j);
                 lanes[j] = vfmaq_f32(lanes[j], a, a);
             }
         }
+        for (size_t half = REGISTERS / 2; half >= 4; half /= 2)
+            for (size_t j = 0; j < half; j++)
+                lanes[j] = vaddq_f32(lanes[j], lanes[j + half]);
         float r = 1.0f / sqrtf(tree16(lanes) / (float)n + tile->epsilon);
         for (size_t i = 0; i < n; i++)
             out[i] = (x[i] * r) * tile->weight[i];

@@ -135,7 +135,7 @@ static void attend_page(struct partial *out, const struct attention_tile *tile,
         lane[p % LANES] += e;
         add_value(layout->type, values, layout->value_width, p, e, out->o);
     }
-    out->l = loam_lanes_sum(lane);
+    out->l = loam_lanes_sum(lane, LANES);
 }
 
 static void merge(struct partial *all, const struct partial *page, size_t width)

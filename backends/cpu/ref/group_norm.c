@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rule 5, for each group of n numbers of a row. Sums are in 16 lanes, a short
+ * Rule 5, for each group of n numbers of a row. Sums are in 64 lanes, a short
  * tail padded with +0, then the tree:
  *   RMS    r = 1 / sqrt(sum(x * x) / n + epsilon), y = x * r
  *   layer  m = sum(x) / n, d = x - m, r = 1 / sqrt(sum(d * d) / n + epsilon),
@@ -17,21 +17,21 @@
 
 static float sum_of(const float *x, size_t n)
 {
-    float lane[LANES] = {0};
+    float lane[NORM_LANES] = {0};
     for (size_t i = 0; i < n; i++)
-        lane[i % LANES] += x[i];
-    return loam_lanes_sum(lane);
+        lane[i % NORM_LANES] += x[i];
+    return loam_lanes_sum(lane, NORM_LANES);
 }
 
 /* Of (x - mean)^2. */
 static float squares_of(const float *x, size_t n, float mean)
 {
-    float lane[LANES] = {0};
+    float lane[NORM_LANES] = {0};
     for (size_t i = 0; i < n; i++) {
         float d = x[i] - mean;
-        lane[i % LANES] = fmaf(d, d, lane[i % LANES]);
+        lane[i % NORM_LANES] = fmaf(d, d, lane[i % NORM_LANES]);
     }
-    return loam_lanes_sum(lane);
+    return loam_lanes_sum(lane, NORM_LANES);
 }
 
 static void norm(const struct group_norm_tile *tile, const float *x, float *out, size_t at)

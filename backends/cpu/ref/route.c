@@ -38,7 +38,7 @@ static void probabilities(const struct route_tile *tile, const float *s, float *
             p[i] = tile->router == LOAM_ROUTER_SIGMOID ? sigmoid(s[i]) : s[i];
         }
     }
-    float sum = loam_lanes_sum(lane);
+    float sum = loam_lanes_sum(lane, LANES);
     for (size_t i = 0; tile->router == LOAM_ROUTER_SOFTMAX && i < tile->count; i++)
         p[i] /= sum;
 }

@@ -21,6 +21,7 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     fill_integers(kernels);
     kernels->linear_products = 16 << 20;
     kernels->rms_norm = loam_avx2_rms_norm;
+    kernels->group_norm = loam_avx2_group_norm;
     kernels->rope = loam_avx2_rope;
     kernels->store = loam_avx2_store;
     kernels->attention = loam_avx2_attention;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rule 5: products with F32, F16 and BF16 weights, row-major. Two registers are
- * the 16 lanes of one output of one row; `outputs` x `rows` of them run side by
- * side, so that the latency of fma is covered and loads are shared: per 8
- * numbers a load of each row's x, a load (and conversion) of each output's
- * weights, and outputs * rows fma. Blocks are 4 x 1, 2 x 2 and 2 x 3, which with
- * one half of x and one register of weights fill the 16 registers.
+ * Rule 5: products with F32, F16 and BF16 weights, row-major. A register is the
+ * 8 lanes of one output of one row; `outputs` x `rows` of them run side by side,
+ * so that the latency of fma is covered and loads are shared: per 8 numbers a
+ * load of each row's x, a load (and conversion) of each output's weights, and
+ * outputs * rows fma. Blocks are 8 x 1 (F32 4 x 1), 4 x 2, 4 x 3 and 3 x 4.
  *
- * A few rows read the weights where they lie, which are asked for PREFETCH
- * bytes ahead. Many take them CHUNK numbers at a time, converted, so that both
- * weights and x are in L1 (lanes wait in memory between chunks, which changes
- * no order). Bound for one row: reading the weights. For many: two fma per cycle.
+ * Weights are read where they lie, by one row asked for PREFETCH bytes ahead.
+ * Many rows take 16-bit ones CHUNK numbers at a time, converted (lanes wait in
+ * memory between chunks, which changes no order). Bound for one row: reading the
+ * weights. For many: two fma per cycle.
  */
 #include "base/half.h"
 #include "cpu/x86/float8.h"
@@ -19,20 +18,14 @@
 #include <loam/graph.h>
 
 enum {
-    MAX_OUTPUTS = 4,
-    MAX_ROWS = 3,
+    MAX_OUTPUTS = 8,
+    MAX_ROWS = 4,
     PREFETCH = 1024, /* bytes ahead of the weights in use */
     FEWEST = 8,      /* rows that many_rows is for */
     MANY = 32,
     TOGETHER = 3, /* its outputs, and rows, of a block */
     ROWS = 4,
-    CHUNK = 512
-};
-
-/* Sums of up to MAX_OUTPUTS outputs for up to MAX_ROWS rows: lanes 0 to 7, and
- * 8 to 15. */
-struct sums {
-    __m256 half[2][MAX_OUTPUTS][MAX_ROWS];
+    CHUNK = 1024
 };
 
 /* 8 weights as f32, exactly. */
@@ -63,45 +56,44 @@ INLINE __m256 loaded(const float *x)
     return eight;
 }
 
-/* One step of all lanes: 16 numbers at each x and weights, strides apart. */
-INLINE void step(struct sums *sums, const unsigned char *weights, size_t weight_stride,
-                 const float *x, size_t x_stride, const int outputs, const int rows, uint32_t type)
+/* One step of all lanes: 8 numbers at each x and weights, strides apart. */
+INLINE void step(__m256 sums[MAX_OUTPUTS][MAX_ROWS], const unsigned char *weights,
+                 size_t weight_stride, const float *x, size_t x_stride, const int outputs,
+                 const int rows, uint32_t type)
 {
-    if (rows == 1) { /* along the weights, as they come from memory */
-        __m256 xs[2] = {loaded(x), loaded(x + 8)};
-        for (int o = 0; o < outputs; o++)
-            for (int half = 0; half < 2; half++) {
-                size_t at = (size_t)o * weight_stride + 8 * (size_t)half * size_of(type);
-                sums->half[half][o][0] =
-                    _mm256_fmadd_ps(widen(weights + at, type), xs[half], sums->half[half][o][0]);
-            }
+    if (outputs > rows) { /* x in registers, weights as they come from memory */
+        __m256 xs[MAX_ROWS];
+        for (int r = 0; r < rows; r++)
+            xs[r] = loaded(x + (size_t)r * x_stride);
+        for (int o = 0; o < outputs; o++) {
+            __m256 w = widen(weights + (size_t)o * weight_stride, type);
+            for (int r = 0; r < rows; r++)
+                sums[o][r] = _mm256_fmadd_ps(w, xs[r], sums[o][r]);
+        }
         return;
     }
-    for (int half = 0; half < 2; half++) {
-        size_t at = 8 * (size_t)half;
-        __m256 ws[MAX_OUTPUTS];
+    __m256 ws[MAX_OUTPUTS];
+    for (int o = 0; o < outputs; o++)
+        ws[o] = widen(weights + (size_t)o * weight_stride, type);
+    for (int r = 0; r < rows; r++) {
+        __m256 xs = loaded(x + (size_t)r * x_stride);
         for (int o = 0; o < outputs; o++)
-            ws[o] = widen(weights + (size_t)o * weight_stride + at * size_of(type), type);
-        for (int r = 0; r < rows; r++) {
-            __m256 xs = loaded(x + (size_t)r * x_stride + at);
-            for (int o = 0; o < outputs; o++)
-                sums->half[half][o][r] = _mm256_fmadd_ps(ws[o], xs, sums->half[half][o][r]);
-        }
+            sums[o][r] = _mm256_fmadd_ps(ws[o], xs, sums[o][r]);
     }
 }
 
 /* The last step, of `count` numbers and +0 behind them. */
-INLINE void padded_step(struct sums *sums, const unsigned char *weights, size_t weight_stride,
-                        const float *x, size_t x_stride, size_t count, const int outputs,
-                        const int rows, uint32_t type)
+INLINE void padded_step(__m256 sums[MAX_OUTPUTS][MAX_ROWS], const unsigned char *weights,
+                        size_t weight_stride, const float *x, size_t x_stride, size_t count,
+                        const int outputs, const int rows, uint32_t type)
 {
-    unsigned char w[MAX_OUTPUTS][16 * 4] = {0};
-    float xs[MAX_ROWS][16] = {0};
+    unsigned char w[MAX_OUTPUTS][8 * 4] = {0};
+    float xs[MAX_ROWS][8] = {0};
     for (int o = 0; o < outputs; o++)
         memcpy(w[o], weights + (size_t)o * weight_stride, count * size_of(type));
     for (int r = 0; r < rows; r++)
         memcpy(xs[r], x + (size_t)r * x_stride, count * sizeof *x);
-    step(sums, w[0], sizeof w[0], xs[0], 16, outputs, rows, type);
+    step(sums, w[0], sizeof w[0], xs[0], 8, outputs, rows, type);
 }
 
 /* A row's stream goes on in the row `outputs` further down; the machine's
@@ -117,27 +109,33 @@ INLINE void prefetch(const unsigned char *weights, size_t stride, size_t at, con
 }
 
 INLINE void block(const struct linear_tile *tile, size_t output, size_t row, const int outputs,
-                  const int rows, uint32_t type, const bool first)
+                  const int rows, uint32_t type)
 {
-    struct sums sums;
-    size_t width = tile->width, whole = width & ~(size_t)15, stride = tile->row_bytes;
+    __m256 sums[MAX_OUTPUTS][MAX_ROWS];
+    size_t width = tile->width, i = 0, stride = tile->row_bytes;
     const unsigned char *weights = (const unsigned char *)tile->weights + output * stride;
     const float *x = tile->x + row * tile->x_stride;
     for (int o = 0; o < outputs; o++)
         for (int r = 0; r < rows; r++)
-            sums.half[0][o][r] = sums.half[1][o][r] = _mm256_setzero_ps();
-    for (size_t i = 0; i < whole; i += 16) {
-        if (first)
+            sums[o][r] = _mm256_setzero_ps();
+    if (rows == 1 && outputs > 1)
+        for (; i + 16 <= width; i += 16) {
+            __m256 x0 = loaded(x + i), x1 = loaded(x + i + 8);
             prefetch(weights, stride, i * size_of(type), outputs);
-        step(&sums, weights + i * size_of(type), stride, x + i, tile->x_stride, outputs, rows,
-             type);
-    }
-    if (whole < width)
-        padded_step(&sums, weights + whole * size_of(type), stride, x + whole, tile->x_stride,
-                    width - whole, outputs, rows, type);
+            for (int o = 0; o < outputs; o++) {
+                const unsigned char *w = weights + (size_t)o * stride + i * size_of(type);
+                sums[o][0] = _mm256_fmadd_ps(widen(w, type), x0, sums[o][0]);
+                sums[o][0] = _mm256_fmadd_ps(widen(w + 8 * size_of(type), type), x1, sums[o][0]);
+            }
+        }
+    for (; i + 8 <= width; i += 8)
+        step(sums, weights + i * size_of(type), stride, x + i, tile->x_stride, outputs, rows, type);
+    if (i < width)
+        padded_step(sums, weights + i * size_of(type), stride, x + i, tile->x_stride, width - i,
+                    outputs, rows, type);
     for (int o = 0; o < outputs; o++)
         for (int r = 0; r < rows; r++) {
-            float sum = tree16(sums.half[0][o][r], sums.half[1][o][r]);
+            float sum = tree8(sums[o][r]);
             size_t at = output + (size_t)o;
             tile->out[(row + (size_t)r) * tile->out_stride + at] =
                 tile->bias ? sum + tile->bias[at] : sum;
@@ -147,79 +145,98 @@ INLINE void block(const struct linear_tile *tile, size_t output, size_t row, con
 /* All outputs of the tile for `rows` rows. */
 INLINE void rows_of(const struct linear_tile *tile, size_t row, const int rows, uint32_t type)
 {
-    const int outputs = rows == 1 ? 4 : 2;
+    /* 8 rows of 2 to the power of anything meet in the same sets of L1, and F32 leaves no room for
+     * x */
+    const int outputs = rows == 1 ? (type == LOAM_TYPE_F32 ? 4 : 8) : rows == 4 ? 3 : 4;
     size_t output = tile->first_output, end = output + tile->output_count;
     for (; output + (size_t)outputs <= end; output += (size_t)outputs)
-        block(tile, output, row, outputs, rows, type, true);
+        block(tile, output, row, outputs, rows, type);
     for (; output < end; output++)
-        block(tile, output, row, 1, rows, type, false);
+        block(tile, output, row, 1, rows, type);
 }
 
-/* ---- many rows ---------------------------------------------------------------- */
+/* A function for each number of rows, whose pointers find registers. */
+#define ROWS_OF(rows, name, type)                                                                  \
+    static __attribute__((noinline)) void name(const struct linear_tile *tile, size_t row)         \
+    {                                                                                              \
+        rows_of(tile, row, rows, type);                                                            \
+    }
+
+ROWS_OF(1, one_row_f32, LOAM_TYPE_F32)
+ROWS_OF(2, two_rows_f32, LOAM_TYPE_F32)
+ROWS_OF(3, three_rows_f32, LOAM_TYPE_F32)
+ROWS_OF(4, four_rows_f32, LOAM_TYPE_F32)
+ROWS_OF(1, one_row_f16, LOAM_TYPE_F16)
+ROWS_OF(2, two_rows_f16, LOAM_TYPE_F16)
+ROWS_OF(3, three_rows_f16, LOAM_TYPE_F16)
+ROWS_OF(4, four_rows_f16, LOAM_TYPE_F16)
+ROWS_OF(1, one_row_bf16, LOAM_TYPE_BF16)
+ROWS_OF(2, two_rows_bf16, LOAM_TYPE_BF16)
+ROWS_OF(3, three_rows_bf16, LOAM_TYPE_BF16)
+ROWS_OF(4, four_rows_bf16, LOAM_TYPE_BF16)
+
+/* For 1, 2, 3 and 4 rows. */
+typedef void (*rows_functions[MAX_ROWS])(const struct linear_tile *tile, size_t row);
+
+static const rows_functions rows_f32 = {one_row_f32, two_rows_f32, three_rows_f32, four_rows_f32};
+static const rows_functions rows_f16 = {one_row_f16, two_rows_f16, three_rows_f16, four_rows_f16};
+static const rows_functions rows_bf16 = {one_row_bf16, two_rows_bf16, three_rows_bf16,
+                                         four_rows_bf16};
+
+static void few_rows(const struct linear_tile *tile, size_t row, const rows_functions functions)
+{
+    while (row < tile->rows) {
+        size_t rows = loam_min(MAX_ROWS, tile->rows - row);
+        functions[rows - 1](tile, row);
+        row += rows;
+    }
+}
+
+/* ---- many rows, 16-bit weights ------------------------------------------------ */
 
 /*
  * MANY rows' lanes of TOGETHER outputs, where they wait from one chunk of
- * numbers to the next. The chunk's weights as f32, side by side, are converted
- * once for all these rows (F32 itself is read where it lies, but for an end
- * that is filled up with +0), while a row's part of x stays in L1 for all these
- * outputs.
+ * numbers to the next. The chunk's weights as f32, with +0 behind the end, are
+ * converted once for all these rows, while a row's part of x stays in L1 for all
+ * these outputs.
  */
 struct chunk {
     _Alignas(64) float weights[TOGETHER][CHUNK];
-    _Alignas(64) float lanes[TOGETHER][MANY][LANES];
+    _Alignas(64) float lanes[TOGETHER][MANY][PRODUCT_LANES];
     size_t count; /* numbers, CHUNK at most */
-    const unsigned char *at;
-    size_t stride; /* of the weights at `at`, in bytes */
 };
 
 /* The chunk's weights from those of `outputs` rows. */
 INLINE void open_chunk(struct chunk *chunk, const unsigned char *weights, size_t stride,
                        size_t outputs, uint32_t type)
 {
-    size_t whole = chunk->count & ~(size_t)15, rest = chunk->count - whole;
+    size_t whole = chunk->count & ~(size_t)7;
     for (size_t o = 0; o < outputs; o++) {
         const unsigned char *from = weights + o * stride;
-        unsigned char last[16 * 4] = {0};
-        for (size_t i = 0; type != LOAM_TYPE_F32 && i < whole; i += 8)
+        unsigned char last[8 * 2] = {0};
+        for (size_t i = 0; i < whole; i += 8)
             _mm256_store_ps(chunk->weights[o] + i, widen(from + i * size_of(type), type));
-        if (rest == 0)
+        if (whole == chunk->count)
             continue;
-        memcpy(last, from + whole * size_of(type), rest * size_of(type));
-        for (size_t i = 0; i < 16; i += 8)
-            _mm256_store_ps(chunk->weights[o] + whole + i, widen(last + i * size_of(type), type));
+        memcpy(last, from + whole * size_of(type), (chunk->count - whole) * size_of(type));
+        _mm256_store_ps(chunk->weights[o] + whole, widen(last, type));
     }
-    chunk->at = type == LOAM_TYPE_F32 ? weights : (const unsigned char *)chunk->weights;
-    chunk->stride = type == LOAM_TYPE_F32 ? stride : sizeof chunk->weights[0];
 }
 
-/* The whole steps of a chunk for `outputs` x `rows` products, eight lanes after
- * the other eight: with one register each, 3 x 4 of them have room. */
+/* The whole steps of a chunk for `outputs` x `rows` products. */
 INLINE void chunk_block(struct chunk *chunk, size_t output, size_t row, const float *x,
                         size_t x_stride, const int outputs, const int rows)
 {
-    const unsigned char *weights = chunk->at + output * chunk->stride;
-    const size_t stride = chunk->stride, whole = chunk->count & ~(size_t)15;
-    for (size_t half = 0; half < 16; half += 8) {
-        __m256 sums[TOGETHER][ROWS];
-        for (int o = 0; o < outputs; o++)
-            for (int r = 0; r < rows; r++)
-                sums[o][r] =
-                    _mm256_load_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + half);
-        for (size_t i = half; i < whole; i += 16) {
-            __m256 ws[TOGETHER];
-            for (int o = 0; o < outputs; o++)
-                ws[o] = widen(weights + (size_t)o * stride + 4 * i, LOAM_TYPE_F32);
-            for (int r = 0; r < rows; r++) {
-                __m256 xs = loaded(x + (size_t)r * x_stride + i);
-                for (int o = 0; o < outputs; o++)
-                    sums[o][r] = _mm256_fmadd_ps(ws[o], xs, sums[o][r]);
-            }
-        }
-        for (int o = 0; o < outputs; o++)
-            for (int r = 0; r < rows; r++)
-                _mm256_store_ps(chunk->lanes[output + (size_t)o][row + (size_t)r] + half,
-                                sums[o][r]);
-    }
+    __m256 sums[MAX_OUTPUTS][MAX_ROWS];
+    for (int o = 0; o < outputs; o++)
+        for (int r = 0; r < rows; r++)
+            sums[o][r] = _mm256_load_ps(chunk->lanes[output + (size_t)o][row + (size_t)r]);
+    for (size_t i = 0; i + 8 <= chunk->count; i += 8)
+        step(sums, (const unsigned char *)(chunk->weights[output] + i), sizeof chunk->weights[0],
+             x + i, x_stride, outputs, rows, LOAM_TYPE_F32);
+    for (int o = 0; o < outputs; o++)
+        for (int r = 0; r < rows; r++)
+            _mm256_store_ps(chunk->lanes[output + (size_t)o][row + (size_t)r], sums[o][r]);
 }
 
 /* The common case as a function of its own, whose pointers find registers. */
@@ -232,16 +249,14 @@ static __attribute__((noinline)) void chunk_block_3x4(struct chunk *chunk, size_
 /* The step after the whole ones, filled up with +0, of one row. */
 static void chunk_end(struct chunk *chunk, size_t outputs, size_t row, const float *x)
 {
-    size_t whole = chunk->count & ~(size_t)15;
-    float rest[16] = {0};
+    size_t whole = chunk->count & ~(size_t)7;
+    float rest[8] = {0};
     memcpy(rest, x + whole, (chunk->count - whole) * sizeof *x);
-    for (size_t o = 0; o < outputs; o++)
-        for (size_t i = 0; i < 16; i += 8) {
-            float *lanes = chunk->lanes[o][row] + i;
-            _mm256_store_ps(lanes,
-                            _mm256_fmadd_ps(_mm256_load_ps(chunk->weights[o] + whole + i),
-                                            _mm256_loadu_ps(rest + i), _mm256_load_ps(lanes)));
-        }
+    for (size_t o = 0; o < outputs; o++) {
+        float *lanes = chunk->lanes[o][row];
+        _mm256_store_ps(lanes, _mm256_fmadd_ps(_mm256_load_ps(chunk->weights[o] + whole),
+                                               _mm256_loadu_ps(rest), _mm256_load_ps(lanes)));
+    }
 }
 
 /* A chunk for `rows` of the rows, from `row` of them. */
@@ -255,7 +270,7 @@ INLINE void chunk_rows(struct chunk *chunk, size_t outputs, size_t row, const fl
     else
         for (size_t o = 0; o < outputs; o++)
             chunk_block(chunk, o, row, x, x_stride, 1, rows);
-    for (int r = 0; chunk->count % 16 != 0 && r < rows; r++)
+    for (int r = 0; chunk->count % 8 != 0 && r < rows; r++)
         chunk_end(chunk, outputs, row + (size_t)r, x + (size_t)r * x_stride);
 }
 
@@ -264,8 +279,7 @@ static void store_chunk(const struct linear_tile *tile, const struct chunk *chun
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < outputs; o++) {
-            const float *lanes = chunk->lanes[o][r];
-            float sum = tree16(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8));
+            float sum = tree8(_mm256_load_ps(chunk->lanes[o][r]));
             size_t at = output + o;
             tile->out[(row + r) * tile->out_stride + at] = tile->bias ? sum + tile->bias[at] : sum;
         }
@@ -299,7 +313,9 @@ INLINE void many_rows(const struct linear_tile *tile, size_t first, size_t rows,
     }
 }
 
-INLINE void linear(const struct linear_tile *tile, uint32_t type)
+/* All whole MANY rows, and what is left of at least FEWEST; returns the first row
+ * after them. */
+INLINE size_t most_rows(const struct linear_tile *tile, uint32_t type)
 {
     size_t row = 0;
     while (tile->rows - row >= FEWEST) {
@@ -307,25 +323,20 @@ INLINE void linear(const struct linear_tile *tile, uint32_t type)
         many_rows(tile, row, rows, type);
         row += rows;
     }
-    for (; row + 3 <= tile->rows; row += 3)
-        rows_of(tile, row, 3, type);
-    if (row + 2 == tile->rows)
-        rows_of(tile, row, 2, type);
-    else if (row < tile->rows)
-        rows_of(tile, row, 1, type);
+    return row;
 }
 
 void loam_avx2_linear_f32(const struct linear_tile *tile)
 {
-    linear(tile, LOAM_TYPE_F32);
+    few_rows(tile, 0, rows_f32);
 }
 
 void loam_avx2_linear_f16(const struct linear_tile *tile)
 {
-    linear(tile, LOAM_TYPE_F16);
+    few_rows(tile, most_rows(tile, LOAM_TYPE_F16), rows_f16);
 }
 
 void loam_avx2_linear_bf16(const struct linear_tile *tile)
 {
-    linear(tile, LOAM_TYPE_BF16);
+    few_rows(tile, most_rows(tile, LOAM_TYPE_BF16), rows_bf16);
 }

@@ -1,68 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What works on one row or number after another: norm, rotation, gate, sum.
- * Bound: reading and writing the rows, which are in cache. The norm of a single
- * row: the latency of fma, 4 cycles for 16 numbers, as rule 5 has two registers
- * of lanes. The gate: some 30 operations of two ports, and a division, for 8 numbers.
+ * What works on one number after another: rotation, gate, sum. Bound: reading
+ * and writing the rows, which are in cache. The gate: some 20 operations of two
+ * ports, and a division, for 8 numbers.
  */
 #include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 
 #include <loam/graph.h>
 #include <math.h>
-
-enum { NORM_ROWS = 4 };
-
-/* Sums of squares of `rows` rows side by side: one has two chains of fma only. */
-INLINE void sum_squares(float sums[NORM_ROWS], const float *x, size_t n, const int rows)
-{
-    __m256 low[NORM_ROWS], high[NORM_ROWS];
-    size_t whole = n & ~(size_t)15, rest = n - whole;
-    for (int r = 0; r < rows; r++)
-        low[r] = high[r] = _mm256_setzero_ps();
-    for (size_t i = 0; i < whole; i += 16)
-        for (int r = 0; r < rows; r++) {
-            const float *at = x + (size_t)r * n + i;
-            __m256 a = _mm256_loadu_ps(at), b = _mm256_loadu_ps(at + 8);
-            low[r] = _mm256_fmadd_ps(a, a, low[r]);
-            high[r] = _mm256_fmadd_ps(b, b, high[r]);
-        }
-    for (int r = 0; r < rows; r++) {
-        if (rest > 0) {
-            const float *at = x + (size_t)r * n + whole;
-            __m256 a = _mm256_maskload_ps(at, first_lanes(loam_min(rest, 8)));
-            low[r] = _mm256_fmadd_ps(a, a, low[r]);
-            if (rest > 8) {
-                __m256 b = _mm256_maskload_ps(at + 8, first_lanes(rest - 8));
-                high[r] = _mm256_fmadd_ps(b, b, high[r]);
-            }
-        }
-        sums[r] = tree16(low[r], high[r]);
-    }
-}
-
-INLINE void norm_rows(const struct norm_tile *tile, size_t row, const int rows)
-{
-    float sums[NORM_ROWS];
-    size_t n = tile->width;
-    sum_squares(sums, tile->x + row * n, n, rows);
-    for (int r = 0; r < rows; r++) {
-        const float *x = tile->x + (row + (size_t)r) * n;
-        float *out = tile->out + (row + (size_t)r) * n;
-        float scale = 1.0f / sqrtf(sums[r] / (float)n + tile->epsilon);
-        for (size_t i = 0; i < n; i++)
-            out[i] = (x[i] * scale) * tile->weight[i];
-    }
-}
-
-void loam_avx2_rms_norm(const struct norm_tile *tile)
-{
-    size_t row = tile->first_row, end = row + tile->row_count;
-    for (; row + NORM_ROWS <= end; row += NORM_ROWS)
-        norm_rows(tile, row, NORM_ROWS);
-    for (; row < end; row++)
-        norm_rows(tile, row, 1);
-}
 
 /* y0 = fma(x0, c, -(x1 * s)), y1 = fma(x1, c, x0 * s) for pairs side by side:
  * even lanes subtract, odd ones add. */
@@ -124,7 +70,7 @@ void loam_avx2_rope(const struct rope_tile *tile)
 /* (a / (1 + exp(-a))) * b */
 INLINE __m256 gate(__m256 a, __m256 b)
 {
-    __m256 below = one_plus_exp8(_mm256_xor_ps(a, _mm256_set1_ps(-0.0f)));
+    __m256 below = _mm256_add_ps(_mm256_set1_ps(1), exp8_of_minus(a));
     return _mm256_mul_ps(_mm256_div_ps(a, below), b);
 }
 

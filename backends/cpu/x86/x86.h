@@ -10,6 +10,7 @@ void loam_avx2_linear_f32(const struct linear_tile *tile);
 void loam_avx2_linear_f16(const struct linear_tile *tile);
 void loam_avx2_linear_bf16(const struct linear_tile *tile);
 void loam_avx2_rms_norm(const struct norm_tile *tile);
+void loam_avx2_group_norm(const struct group_norm_tile *tile);
 void loam_avx2_rope(const struct rope_tile *tile);
 bool loam_avx2_store(const struct store_tile *tile);
 void loam_avx2_attention(const struct attention_tile *tile);
