@@ -135,35 +135,29 @@ INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct row
             offset[r] = _mm256_setzero_si256();
         }
         for (size_t p = 0; p < 8; p++) {
-            __m256i first[ROWS], second[ROWS];
             __m256i scales =
                 _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)unit->scales[p][8 * half]));
-            __m256i high0 =
-                _mm256_load_si256((const __m256i *)(const void *)unit->high[p][0][8 * half]);
-            __m256i high1 =
-                _mm256_load_si256((const __m256i *)(const void *)unit->high[p][1][8 * half]);
-            for (int r = 0; r < rows; r++)
-                first[r] = second[r] = _mm256_setzero_si256();
-            for (size_t v = 0; v < 4; v++) {
-                __m256i bytes =
-                    _mm256_load_si256((const __m256i *)(const void *)unit->q[p][v][8 * half]);
-                __m256i top0 =
-                    v < 3 ? _mm256_slli_epi16(high0, 4 - 2 * (int)v) : _mm256_srli_epi16(high0, 2);
-                __m256i top1 =
-                    v < 3 ? _mm256_slli_epi16(high1, 4 - 2 * (int)v) : _mm256_srli_epi16(high1, 2);
-                __m256i low = _mm256_or_si256(_mm256_and_si256(bytes, nibble_mask()),
-                                              _mm256_and_si256(top0, bits));
-                __m256i high = _mm256_or_si256(high_nibbles(bytes), _mm256_and_si256(top1, bits));
-                for (int r = 0; r < rows; r++) {
-                    const int8_t *at = x->q + (size_t)r * x->width + 32 * p + 4 * v;
-                    first[r] = _mm256_dpbusd_avx_epi32(first[r], low, words(at));
-                    second[r] = _mm256_dpbusd_avx_epi32(second[r], high, words(at + 16));
+            for (size_t i = 0; i < 2; i++) {
+                __m256i dot[ROWS];
+                __m256i high =
+                    _mm256_load_si256((const __m256i *)(const void *)unit->high[p][i][8 * half]);
+                for (int r = 0; r < rows; r++)
+                    dot[r] = _mm256_setzero_si256();
+                for (size_t v = 0; v < 4; v++) {
+                    __m256i bytes =
+                        _mm256_load_si256((const __m256i *)(const void *)unit->q[p][v][8 * half]);
+                    __m256i top = v < 3 ? _mm256_slli_epi16(high, 4 - 2 * (int)v)
+                                        : _mm256_srli_epi16(high, 2);
+                    bytes = i ? high_nibbles(bytes) : _mm256_and_si256(bytes, nibble_mask());
+                    bytes = _mm256_or_si256(bytes, _mm256_and_si256(top, bits));
+                    for (int r = 0; r < rows; r++)
+                        dot[r] = _mm256_dpbusd_avx_epi32(
+                            dot[r], bytes,
+                            words(x->q + (size_t)r * x->width + 32 * p + 16 * i + 4 * v));
                 }
+                __m256i scale = _mm256_srai_epi32(i ? scales : _mm256_slli_epi32(scales, 16), 16);
+                add_dots(sum, dot, _mm256_mul_ps(d, _mm256_cvtepi32_ps(scale)), rows);
             }
-            __m256i scale0 = _mm256_srai_epi32(_mm256_slli_epi32(scales, 16), 16);
-            __m256i scale1 = _mm256_srai_epi32(scales, 16);
-            add_dots(sum, first, _mm256_mul_ps(d, _mm256_cvtepi32_ps(scale0)), rows);
-            add_dots(sum, second, _mm256_mul_ps(d, _mm256_cvtepi32_ps(scale1)), rows);
             for (int r = 0; r < rows; r++)
                 offset[r] = _mm256_add_epi32(
                     offset[r], _mm256_madd_epi16(

@@ -92,10 +92,20 @@ INLINE __m256i total(__m256i sum)
     return sum;
 }
 
-/* scaled + sum * scale; scale in both forms, of which one is made. */
+/* sum + the products of pairs of 16 bits */
+INLINE __m256i add_pairs(__m256i sum, __m256i a, __m256i b)
+{
+    return _mm256_dpwssd_avx_epi32(sum, a, b);
+}
+
+/* scaled + sum * scale, for sums of up to 24 bits: the lowest byte and the 16 bits
+ * above it meet scale and 256 * scale. One operation on the ports of products, where
+ * a 32-bit multiplication has two. */
 INLINE __m256i add_scaled(__m256i scaled, __m256i sum, __m256i scale)
 {
-    return _mm256_add_epi32(scaled, _mm256_mullo_epi32(sum, scale));
+    const __m256i parts = _mm256_setr_epi8(0, -1, 1, 2, 4, -1, 5, 6, 8, -1, 9, 10, 12, -1, 13, 14,
+                                           0, -1, 1, 2, 4, -1, 5, 6, 8, -1, 9, 10, 12, -1, 13, 14);
+    return add_pairs(scaled, _mm256_shuffle_epi8(sum, parts), scale);
 }
 #else
 enum { FIFTHS = 2, SIXTHS = 2 };
@@ -110,9 +120,14 @@ INLINE __m256i total(__m256i sum)
     return madd_ones(sum);
 }
 
+INLINE __m256i add_pairs(__m256i sum, __m256i a, __m256i b)
+{
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+
 INLINE __m256i add_scaled(__m256i scaled, __m256i sum, __m256i scale)
 {
-    return _mm256_add_epi32(scaled, _mm256_madd_epi16(sum, scale));
+    return add_pairs(scaled, sum, scale);
 }
 #endif
 
@@ -194,20 +209,21 @@ INLINE void unit_q8_0(__m256 acc[2][ROWS], const void *weights, const struct row
 
 /* ---- Q4_K and Q5_K ----------------------------------------------------------- */
 
-/* The scales of one sub-block for 8 outputs as add_scaled takes them: 32-bit
- * lanes, or twice in 16 bits. */
+/* The scales of one sub-block for 8 outputs as add_scaled takes them: twice in
+ * 16 bits, with VNNI the second time times 256. */
 INLINE __m256i k_scale(const uint8_t scales[16], size_t half)
 {
-#ifdef __AVXVNNI__
-    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(scales + 8 * half)));
-#else
     __m256i all = _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)scales));
+#ifdef __AVXVNNI__
+    __m256i pick = _mm256_setr_epi8(0, -1, -1, 0, 1, -1, -1, 1, 2, -1, -1, 2, 3, -1, -1, 3, 4, -1,
+                                    -1, 4, 5, -1, -1, 5, 6, -1, -1, 6, 7, -1, -1, 7);
+#else
     __m256i pick = _mm256_setr_epi8(0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 4, -1,
                                     4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1);
-    /* -1 stays negative: the high bit asks for zero */
-    pick = half ? _mm256_or_si256(pick, _mm256_set1_epi16(8)) : pick;
-    return _mm256_shuffle_epi8(all, pick);
 #endif
+    /* -1 stays negative: the high bit asks for zero */
+    pick = half ? _mm256_or_si256(pick, _mm256_set1_epi8(8)) : pick;
+    return _mm256_shuffle_epi8(all, pick);
 }
 
 /* Takes one block's step with its minima. */
@@ -224,7 +240,7 @@ INLINE void k_step(__m256 acc[ROWS], const __m256i sum[ROWS], const uint16_t *d,
         float d_x = x->scales[(size_t)r * x->groups];
         __m256i min_sum = _mm256_madd_epi16(pairs[0], words(sums));
         for (size_t p = 1; p < 4; p++)
-            min_sum = _mm256_add_epi32(min_sum, _mm256_madd_epi16(pairs[p], words(sums + 2 * p)));
+            min_sum = add_pairs(min_sum, pairs[p], words(sums + 2 * p));
         acc[r] = step(acc[r], scale, d_x, sum[r]);
         acc[r] = _mm256_fnmadd_ps(_mm256_mul_ps(min_scale, _mm256_set1_ps(d_x)),
                                   _mm256_cvtepi32_ps(min_sum), acc[r]);
@@ -297,31 +313,20 @@ INLINE void unit_q5_k(__m256 acc[2][ROWS], const void *weights, const struct row
 
 /* ---- Q6_K -------------------------------------------------------------------- */
 
-/* A word of the first and one of the second sub-block of a pair. */
-INLINE void multiply_sixths(__m256i first[ROWS], __m256i second[ROWS], const struct unit_q6_k *unit,
-                            size_t p, size_t v, size_t half, const struct rows *x, int rows)
+/* Word v of sub-block i of pair p: 4 + 2 bits. The sub-blocks one after the other,
+ * so that their sums have registers. */
+INLINE void multiply_sixths(__m256i sum[ROWS], const struct unit_q6_k *unit, size_t p, size_t i,
+                            size_t v, size_t half, const struct rows *x, int rows)
 {
-    const __m256i bits = _mm256_set1_epi8(48);
-    __m256i bytes = load(unit->q[p][v][8 * half]);
-    __m256i high0 = load(unit->high[p][0][8 * half]), high1 = load(unit->high[p][1][8 * half]);
-    if (v < 3) {
-        high0 = _mm256_slli_epi16(high0, 4 - 2 * (int)v);
-        high1 = _mm256_slli_epi16(high1, 4 - 2 * (int)v);
-    } else {
-        high0 = _mm256_srli_epi16(high0, 2);
-        high1 = _mm256_srli_epi16(high1, 2);
-    }
-    __m256i low =
-        _mm256_or_si256(_mm256_and_si256(bytes, nibble_mask()), _mm256_and_si256(high0, bits));
-    __m256i high = _mm256_or_si256(high_nibbles(bytes), _mm256_and_si256(high1, bits));
-    for (int r = 0; r < rows; r++) {
-        const int8_t *at = x->q + (size_t)r * x->width + 32 * p + 4 * v;
-        first[r] = multiply(first[r], low, words(at));
-        second[r] = multiply(second[r], high, words(at + 16));
-    }
+    __m256i bytes = load(unit->q[p][v][8 * half]), high = load(unit->high[p][i][8 * half]);
+    high = v < 3 ? _mm256_slli_epi16(high, 4 - 2 * (int)v) : _mm256_srli_epi16(high, 2);
+    bytes = i ? high_nibbles(bytes) : _mm256_and_si256(bytes, nibble_mask());
+    bytes = _mm256_or_si256(bytes, _mm256_and_si256(high, _mm256_set1_epi8(48)));
+    for (int r = 0; r < rows; r++)
+        sum[r] =
+            multiply(sum[r], bytes, words(x->q + (size_t)r * x->width + 32 * p + 16 * i + 4 * v));
 }
 
-/* The scales of a pair: 16 bits each, both of an output in its lane. */
 INLINE __m256i q6_k_scales(const struct unit_q6_k *unit, size_t p, size_t half)
 {
     return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)unit->scales[p][8 * half]));
@@ -331,12 +336,15 @@ INLINE __m256i q6_k_scales(const struct unit_q6_k *unit, size_t p, size_t half)
 INLINE __m256i pair_scale(__m256i scales, int i)
 {
 #ifdef __AVXVNNI__
-    return _mm256_srai_epi32(i ? scales : _mm256_slli_epi32(scales, 16), 16);
+    __m256i pick = _mm256_setr_epi8(0, 1, -1, 0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12, 0, 1, -1,
+                                    0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12);
 #else
     __m256i pick = _mm256_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13, 0, 1, 0, 1,
                                     4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13);
-    return _mm256_shuffle_epi8(scales, i ? _mm256_add_epi8(pick, _mm256_set1_epi8(2)) : pick);
 #endif
+    /* -1 stays negative */
+    pick = i ? _mm256_or_si256(pick, _mm256_set1_epi8(2)) : pick;
+    return _mm256_shuffle_epi8(scales, pick);
 }
 
 INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct rows *x, size_t blocks,
@@ -345,32 +353,31 @@ INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct row
     const struct unit_q6_k *unit = weights;
     (void)blocks; /* one */
     for (size_t half = 0; half < 2; half++) {
-        __m256i sum[ROWS], offset[ROWS];
+        __m256i sum[ROWS];
         for (int r = 0; r < rows; r++)
-            sum[r] = offset[r] = _mm256_setzero_si256();
+            sum[r] = _mm256_setzero_si256();
         for (size_t p = 0; p < 8; p++) {
             __m256i scales = q6_k_scales(unit, p, half);
-            __m256i scale0 = pair_scale(scales, 0), scale1 = pair_scale(scales, 1);
-            for (size_t v = 0; v < 4; v += SIXTHS) {
-                __m256i first[ROWS], second[ROWS];
-                for (int r = 0; r < rows; r++)
-                    first[r] = second[r] = _mm256_setzero_si256();
-                for (size_t i = v; i < v + SIXTHS; i++)
-                    multiply_sixths(first, second, unit, p, i, half, x, rows);
-                for (int r = 0; r < rows; r++) {
-                    sum[r] = add_scaled(sum[r], first[r], scale0);
-                    sum[r] = add_scaled(sum[r], second[r], scale1);
+            for (size_t i = 0; i < 2; i++) {
+                __m256i scale = pair_scale(scales, (int)i);
+                for (size_t v = 0; v < 4; v += SIXTHS) {
+                    __m256i dot[ROWS];
+                    for (int r = 0; r < rows; r++)
+                        dot[r] = _mm256_setzero_si256();
+                    for (size_t w = v; w < v + SIXTHS; w++)
+                        multiply_sixths(dot, unit, p, i, w, half, x, rows);
+                    for (int r = 0; r < rows; r++)
+                        sum[r] = add_scaled(sum[r], dot[r], scale);
                 }
             }
+            __m256i offsets = _mm256_mullo_epi16(scales, _mm256_set1_epi16(-32));
             for (int r = 0; r < rows; r++)
-                offset[r] = _mm256_add_epi32(
-                    offset[r], _mm256_madd_epi16(
-                                   scales, words(x->sums16 + (size_t)r * (x->width / 16) + 2 * p)));
+                sum[r] = add_pairs(sum[r], offsets,
+                                   words(x->sums16 + (size_t)r * (x->width / 16) + 2 * p));
         }
         __m256 d = halves(unit->d + 8 * half);
         for (int r = 0; r < rows; r++)
-            acc[half][r] = step(acc[half][r], d, x->scales[(size_t)r * x->groups],
-                                _mm256_sub_epi32(sum[r], _mm256_slli_epi32(offset[r], 5)));
+            acc[half][r] = step(acc[half][r], d, x->scales[(size_t)r * x->groups], sum[r]);
     }
 }
 
