@@ -139,6 +139,25 @@ INLINE void unit_q8_0(__m512 acc[ROWS], const void *weights, const struct rows *
     }
 }
 
+/* ---- sub-scales ---------------------------------------------------------------- */
+
+/* scaled + sum * scale, for sums of up to 24 bits: the lowest byte and the 16 bits
+ * above it meet scale and 256 * scale. */
+INLINE __m512i add_scaled(__m512i scaled, __m512i sum, __m512i scale)
+{
+    const __m512i parts = _mm512_broadcast_i32x4(
+        _mm_setr_epi8(0, -1, 1, 2, 4, -1, 5, 6, 8, -1, 9, 10, 12, -1, 13, 14));
+    return _mm512_dpwssd_epi32(scaled, _mm512_shuffle_epi8(sum, parts), scale);
+}
+
+/* scale and 256 * scale of the low (i = 0) or high 16 bits of each lane. */
+INLINE __m512i pair_scale(__m512i scales, size_t i)
+{
+    const __m128i low = _mm_setr_epi8(0, 1, -1, 0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12);
+    const __m128i high = _mm_setr_epi8(2, 3, -1, 2, 6, 7, -1, 6, 10, 11, -1, 10, 14, 15, -1, 14);
+    return _mm512_shuffle_epi8(scales, _mm512_broadcast_i32x4(i ? high : low));
+}
+
 /* ---- Q4_K and Q5_K ------------------------------------------------------------- */
 
 INLINE __m512i k_scale(const uint8_t scales[16])
@@ -206,7 +225,8 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
     (void)blocks; /* one */
     clear(sum, rows);
     for (size_t b = 0; b < 8; b++) {
-        __m512i fifths = load(unit->high[b]), scale = k_scale(unit->scales[b]), dot[ROWS];
+        __m512i fifths = load(unit->high[b]), dot[ROWS];
+        __m512i scale = pair_scale(k_scale(unit->scales[b]), 0);
         clear(dot, rows);
         for (size_t v = 0; v < 4; v++) {
             __m512i bytes = load(unit->q[b][v]);
@@ -218,7 +238,7 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
             multiply(dot, low, high, x->q + 32 * b, v, x->width, rows);
         }
         for (int r = 0; r < rows; r++)
-            sum[r] = _mm512_add_epi32(sum[r], _mm512_mullo_epi32(dot[r], scale));
+            sum[r] = add_scaled(sum[r], dot[r], scale);
     }
     for (int r = 0; r < rows; r++)
         sums[r] = _mm512_cvtepi32_ps(sum[r]);
@@ -255,29 +275,26 @@ INLINE void unit_q6_k(__m512 acc[ROWS], const void *weights, const struct rows *
                       int rows)
 {
     const struct unit_q6_k *unit = weights;
-    __m512i sum[ROWS], offset[ROWS];
+    __m512i sum[ROWS];
     (void)blocks; /* one */
     clear(sum, rows);
-    clear(offset, rows);
     for (size_t p = 0; p < 8; p++) {
         __m512i first[ROWS], second[ROWS];
         __m512i scales =
             _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *)(const void *)unit->scales[p]));
-        __m512i scale0 = _mm512_srai_epi32(_mm512_slli_epi32(scales, 16), 16);
-        __m512i scale1 = _mm512_srai_epi32(scales, 16);
+        __m512i scale0 = pair_scale(scales, 0), scale1 = pair_scale(scales, 1);
+        __m512i offsets = _mm512_mullo_epi16(scales, _mm512_set1_epi16(-32));
         pair_q6_k(first, second, unit, p, x, rows);
         for (int r = 0; r < rows; r++) {
             const int16_t *sums = x->sums16 + (size_t)r * (x->width / 16) + 2 * p;
-            sum[r] = _mm512_add_epi32(sum[r], _mm512_mullo_epi32(first[r], scale0));
-            sum[r] = _mm512_add_epi32(sum[r], _mm512_mullo_epi32(second[r], scale1));
-            offset[r] = _mm512_dpwssd_epi32(offset[r], scales, words(sums));
+            sum[r] = add_scaled(sum[r], first[r], scale0);
+            sum[r] = add_scaled(sum[r], second[r], scale1);
+            sum[r] = _mm512_dpwssd_epi32(sum[r], offsets, words(sums));
         }
     }
     __m512 d = halves(unit->d);
     for (int r = 0; r < rows; r++)
-        acc[r] =
-            step(acc[r], d, x->scales[(size_t)r * x->groups],
-                 _mm512_cvtepi32_ps(_mm512_sub_epi32(sum[r], _mm512_slli_epi32(offset[r], 5))));
+        acc[r] = step(acc[r], d, x->scales[(size_t)r * x->groups], _mm512_cvtepi32_ps(sum[r]));
 }
 
 /* ---- panels ------------------------------------------------------------------------ */

@@ -37,13 +37,12 @@ INLINE __m512 min_step(__m512 acc, __m512 dmin, float d_x, __m512i sum)
 INLINE void add_scaled_sixteen(__m512i total[ROWS], const struct unit_integers *unit, size_t p,
                                size_t i, const struct rows *x, int rows)
 {
-    __m512i sum[ROWS], pairs = load(unit->scales[p]);
-    __m512i scale = _mm512_srai_epi32(i ? pairs : _mm512_slli_epi32(pairs, 16), 16);
+    __m512i sum[ROWS], scale = pair_scale(load(unit->scales[p]), i);
     for (int r = 0; r < rows; r++)
         sum[r] = _mm512_set1_epi32(-128 * x->sums16[(size_t)r * (x->width / 16) + 2 * p + i]);
     add_sixteen(sum, unit->q + 8 * p + 4 * i, x->q + 32 * p + 16 * i, x->width, rows);
     for (int r = 0; r < rows; r++)
-        total[r] = _mm512_add_epi32(total[r], _mm512_mullo_epi32(sum[r], scale));
+        total[r] = add_scaled(total[r], sum[r], scale);
 }
 
 /* A unit that is one step of 256 numbers, with integer scales. */
