@@ -176,6 +176,51 @@ struct route_tile {
     size_t first_row, row_count;
 };
 
+/* Sums of groups of numbers. */
+struct sum_tile {
+    const float *x; /* [groups][group_width] */
+    float *out;     /* [groups] */
+    size_t group_width;
+    size_t first, count; /* groups */
+};
+
+/* Channels [first_channel, first_channel + channel_count) of all rows of one
+ * sequence in the step. Windows hold the `taps` - 1 rows that went before. */
+struct convolve_tile {
+    const float *x;             /* [rows][width] */
+    const float *weight, *bias; /* [width][taps], [width]; no weight: the row before */
+    float *out;                 /* [rows][width] */
+    size_t width, taps, rows;
+    size_t first_channel, channel_count;
+    const float *window; /* [taps - 1][width] before the first row; NULL: zeros */
+    float *next_window;  /* behind the last */
+    float *kept_window;  /* behind the first kept_rows, fewer than rows; NULL: not wanted */
+    size_t kept_rows;
+};
+
+/* Columns [first_column, first_column + column_count) of a scan's matrices, a
+ * column for each number of the result: all rows of one sequence in the step.
+ * States are laid out in blocks of 16 columns (tensor.h), which tiles don't cut. */
+struct scan_tile {
+    int32_t rule; /* LOAM_SCAN_... */
+    size_t rows, heads, key_heads, key_width, value_width;
+    bool in_turn;
+    float scale;
+    const float *query, *key;   /* [rows][key_heads * key_width] */
+    const float *value;         /* [rows][heads * value_width] */
+    const float *step, *gain;   /* [rows][heads] */
+    const float *rate;          /* [heads], or [heads][key_width] */
+    bool rates;                 /* the latter */
+    const float *decay, *a, *b; /* [rows][key_heads * key_width] */
+    const float *skip;          /* [heads], or NULL */
+    float *out;                 /* [rows][heads * value_width] */
+    size_t first_column, column_count;
+    const float *state; /* before the first row; NULL: zeros */
+    float *next_state;  /* behind the last */
+    float *kept_state;  /* behind the first kept_rows, fewer than rows; NULL: not wanted */
+    size_t kept_rows;
+};
+
 struct elementwise_tile {
     const float *a, *b;
     float *out;
@@ -202,6 +247,10 @@ struct cpu_kernels {
     void (*full_attention)(const struct full_attention_tile *tile);
     void (*map)(const struct map_tile *tile);
     void (*route)(const struct route_tile *tile);
+    void (*sum)(const struct sum_tile *tile);
+    /* false if what is remembered is not finite */
+    bool (*convolve)(const struct convolve_tile *tile);
+    bool (*scan)(const struct scan_tile *tile);
 };
 
 /* Looks rows up: the exact value of every weight. One for all levels: it moves

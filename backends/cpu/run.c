@@ -210,6 +210,9 @@ static bool run_phase(struct work *work, uint32_t output_count)
     } else if (phase->kind == PHASE_EXPERT_LINEAR) {
         tiles = loam_experts_cut(work);
         run = loam_experts_linear;
+    } else if (phase->kind == PHASE_CONVOLVE || phase->kind == PHASE_SCAN) {
+        tiles = loam_states_cut(work);
+        run = loam_states_run;
     } else {
         work->rows_per_tile = (uint32_t)loam_max(TILE_ELEMENTS / loam_max(node->width, 1), 1);
         if (phase->kind == PHASE_EXPERT_GROUP) /* sorting is one piece of work */

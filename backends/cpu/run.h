@@ -86,4 +86,8 @@ uint32_t loam_experts_cut(struct work *work);
 void loam_experts_linear(void *context, uint32_t tile, int32_t worker);
 void loam_experts_heads(void *context, uint32_t tile, int32_t worker);
 
+/* run_states.c: tiles of convolutions and scans. */
+uint32_t loam_states_cut(struct work *work);
+void loam_states_run(void *context, uint32_t tile, int32_t worker);
+
 #endif

@@ -221,6 +221,18 @@ static void run_concatenate(const struct work *work, size_t first, size_t count)
     }
 }
 
+static void run_sum(const struct work *work, size_t first, size_t count)
+{
+    const struct node *node = work->phase->node;
+    size_t width = loam_graph_node(work->program->graph, node->inputs[0])->width;
+    struct sum_tile tile = {.x = loam_work_value(work, node->inputs[0]),
+                            .out = loam_work_value(work, work->phase->tensor),
+                            .group_width = width / node->width,
+                            .first = first * node->width,
+                            .count = count * node->width};
+    work->program->backend->kernels.sum(&tile);
+}
+
 static void run_outputs(const struct work *work, size_t first, size_t count)
 {
     size_t width = work->phase->node->width;
@@ -245,6 +257,7 @@ void loam_run_rows(const struct work *work, size_t first, size_t count)
         [PHASE_AFFINE] = run_affine,
         [PHASE_SLICE] = run_slice,
         [PHASE_CONCATENATE] = run_concatenate,
+        [PHASE_SUM] = run_sum,
         [PHASE_OUTPUTS] = run_outputs,
         [PHASE_ROUTE] = loam_experts_route,
         [PHASE_EXPERT_GROUP] = loam_experts_group,

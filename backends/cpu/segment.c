@@ -146,6 +146,9 @@ static enum phase_kind kind_of(const struct node *node)
                                                       [OP_CONCATENATE] = PHASE_CONCATENATE,
                                                       [OP_LINEAR_HEADS] = PHASE_LINEAR_HEADS,
                                                       [OP_EXPERTS] = PHASE_EXPERT_COMBINE,
+                                                      [OP_SUM] = PHASE_SUM,
+                                                      [OP_CONVOLVE] = PHASE_CONVOLVE,
+                                                      [OP_SCAN] = PHASE_SCAN,
                                                       [OP_OUTPUTS] = PHASE_OUTPUTS};
     if (node->operation == OP_GATE && node->activation != LOAM_ACTIVATION_SILU)
         return PHASE_MAP;

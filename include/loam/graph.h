@@ -185,6 +185,7 @@ enum {
     /* a x^2 + c x where x > 0, else b (exp(min(x, d)) - 1 - x) + c x (Huang and Schlag,
      * "Deriving Activation Functions Using Integration", 2024) */
     LOAM_ACTIVATION_XIELU = 11,
+    LOAM_ACTIVATION_EXP = 12, /* exp(x) */
     LOAM_ACTIVATION_COUNT,
     /* Of experts alone, with the other factor u: min(x, b) / (1 + exp(-a min(x, b))) times u
      * between -b and b, plus 1 (OpenAI, "gpt-oss-120b & gpt-oss-20b Model Card", 2025) */
@@ -257,6 +258,66 @@ LOAM_API loam_tensor loam_graph_experts(loam_graph *graph, loam_tensor x, loam_t
                                         const loam_experts_weights *weights,
                                         const loam_experts_options *options);
 
+/* The sum of each run of group_width numbers: [rows][x's width / group_width]. */
+LOAM_API loam_tensor loam_graph_sum(loam_graph *graph, loam_tensor x, uint32_t group_width);
+
+/* ---- operations that remember -------------------------------------------- */
+
+/* What these keep from one row of a sequence to the next is the sequence's
+ * state: f32, loam_graph_state_bytes for the whole graph, memory of the caller.
+ * A step reads it where the last step wrote it, and writes another
+ * (loam_step_sequence). A sequence begins with zeros. */
+
+/* Convolution of each channel with its own past: the sum of weight[channel][i]
+ * * x[row - taps + 1 + i][channel] over i, plus bias. weight is F32
+ * [channels][taps], 2 to 64 taps; bias a vector of channels or LOAM_NO_TENSOR. */
+LOAM_API loam_tensor loam_graph_convolve(loam_graph *graph, loam_tensor x, loam_tensor weight,
+                                         loam_tensor bias);
+
+/* The row before each row of its sequence; zeros for the first. */
+LOAM_API loam_tensor loam_graph_previous(loam_graph *graph, loam_tensor x);
+
+/* How a scan's matrices change with each row. */
+enum {
+    /* S = d S + v (step k)^T, d = exp(step * rate). (Gu and Dao, "Mamba", 2023;
+     * Dao and Gu, "Transformers are SSMs", 2024.) */
+    LOAM_SCAN_STATE_SPACE = 0,
+    /* S = d S, then S = S + gain (v - S k) k^T, the same d. (Yang et al., "Gated Delta
+     * Networks", 2024.) */
+    LOAM_SCAN_GATED_DELTA = 1,
+    /* S = S diag(decay) + v k^T + (S a) b^T. (Peng et al., "RWKV-7 Goose", 2025.) */
+    LOAM_SCAN_GENERAL_DELTA = 2
+};
+
+/* What a scan takes; LOAM_NO_TENSOR for what its rule does not have. */
+typedef struct loam_scan_inputs {
+    loam_tensor query, key; /* [rows][key_heads * key_width] */
+    loam_tensor value;      /* [rows][heads * value_width] */
+    loam_tensor step;       /* [rows][heads]: state space, gated delta */
+    loam_tensor rate;       /* F32 weight [heads], or [heads * key_width]: likewise */
+    loam_tensor gain;       /* [rows][heads]: gated delta */
+    loam_tensor decay, a, b; /* [rows][key_heads * key_width]: general delta */
+    loam_tensor skip; /* F32 weight [heads]: skip * v is added to the result; may be LOAM_NO_TENSOR */
+} loam_scan_inputs;
+
+typedef struct loam_scan_options {
+    size_t struct_size;
+    int32_t rule;         /* LOAM_SCAN_... */
+    uint32_t heads;       /* each with a matrix S [value_width][key_width] */
+    uint32_t key_heads;   /* divides heads; 0: heads */
+    uint32_t key_width;   /* at most 1024 */
+    uint32_t value_width;
+    int32_t in_turn;      /* not 0: head h takes key head h % key_heads, else h / (heads / key_heads) */
+    float scale;          /* results are multiplied by it; 0 means 1 */
+} loam_scan_options;
+
+/* For each row and head, changes the head's matrix S by the rule and gives
+ * scale * S q: [rows][heads * value_width]. */
+LOAM_API loam_tensor loam_graph_scan(loam_graph *graph, const loam_scan_inputs *inputs,
+                                     const loam_scan_options *options);
+
+/* ---- rows ---------------------------------------------------------------- */
+
 /* Only the rows of x whose output flag is set, in order. */
 LOAM_API loam_tensor loam_graph_outputs(loam_graph *graph, loam_tensor x);
 
@@ -282,6 +343,10 @@ LOAM_API loam_status loam_graph_compile(loam_graph *graph, loam_tensor result,
  * the caller, aligned to 64 bytes, and need not be initialised. */
 LOAM_API uint64_t loam_graph_page_bytes(const loam_graph *graph);
 
+/* Bytes of the state of one sequence, a multiple of 64; 0: it has none. States
+ * are memory of the caller, aligned to 64 bytes. */
+LOAM_API uint64_t loam_graph_state_bytes(const loam_graph *graph);
+
 /* One sequence of a step. */
 typedef struct loam_step_sequence {
     uint32_t first_row; /* its rows are contiguous */
@@ -290,6 +355,15 @@ typedef struct loam_step_sequence {
     uint32_t page_count;
     void *const *pages; /* page i holds positions [64 i, 64 i + 64); reaches to the last row's position */
     uint32_t context;   /* positions that it may grow to, the same in all of its steps; 0: unknown */
+    /* If the graph has a state: what lies before first_row, NULL at position 0;
+     * and room for what lies behind the last row. They are not the same memory,
+     * so that a step which was cancelled can be run again. */
+    const float *state;
+    float *next_state;
+    /* If kept_rows is not 0: room for what lies behind the first kept_rows
+     * rows as well, fewer than row_count. */
+    float *kept_state;
+    uint32_t kept_rows;
 } loam_step_sequence;
 
 /* One pass over the weights. Thread rule: all of it must stay unchanged until

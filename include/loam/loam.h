@@ -452,6 +452,9 @@ typedef struct loam_model_info {
     uint64_t mapped_bytes;    /* bytes of weights that stay in the file, mapped: packed files */
     uint32_t embedding_output; /* numbers of an embedding, if the model gives those; 0: logits */
     int32_t pooling;           /* LOAM_POOLING_... that the file asks for */
+    uint64_t state_bytes;      /* bytes of the recurrent state of a session; 0: the model has none */
+    uint32_t state_count;      /* states that a session keeps at most, the present one included */
+    uint32_t reserved_2;
 } loam_model_info;
 
 /* Tokens whose keys and values are kept together. */
@@ -496,6 +499,7 @@ typedef struct loam_memory_plan {
     uint32_t context_length;   /* the one planned for */
     uint32_t sessions;
     uint64_t mapped_bytes;     /* weights of a packed file: shared and evictable, not counted above */
+    uint64_t state_bytes;      /* recurrent states of all sessions, as many as they keep; in the total */
 } loam_memory_plan;
 
 /* Says what a load will take, from the file's header alone: no weight is read.
@@ -611,7 +615,9 @@ LOAM_API loam_status loam_session_tokens(const int32_t **out, size_t *out_count,
                                          loam_session *session, loam_error *error);
 
 /* Drops all but the first `count` tokens of the content. A prompt or
- * generation in progress ends.
+ * generation in progress ends. What comes next has the bits that it has in a
+ * session which never held more. A model with a recurrent state computes some of
+ * what is left again, from the last state that was kept.
  * [no errors but INVALID_ARGUMENT: more than there are] */
 LOAM_API loam_status loam_session_rewind(loam_session *session, size_t count, loam_error *error);
 

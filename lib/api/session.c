@@ -133,7 +133,7 @@ static loam_status evaluate(loam_session *session, const int32_t *tokens, size_t
     atomic_store_explicit(&session->cancelled, 0, memory_order_relaxed);
     if (status) {
         session->count = before;
-        session->computed = loam_min(session->computed, before);
+        loam_session_go_back(session, before);
         session->has_logits = false;
     }
     return status;

@@ -34,26 +34,33 @@ static void read_heads(struct builder *b, struct decoder *d)
     check_width(b, "attention.value_length", d->value_width);
 }
 
-void loam_decoder_read(struct builder *b, struct decoder *d, int32_t norm, int32_t pairing)
+void loam_decoder_begin(struct builder *b, struct decoder *d, int32_t norm)
 {
     loam_builder_describe(b);
     memset(d, 0, sizeof *d); /* too large for a value on the stack */
     d->norm = norm;
-    d->pairing = pairing;
+    d->pairing = NO_ROPE;
     d->activation = LOAM_ACTIVATION_SILU;
     d->gated = d->pre_norms = true;
     d->attn_norm = "blk.%u.attn_norm";
     d->ffn_norm = "blk.%u.ffn_norm";
+    d->output_norm = "output_norm";
     d->embedding_scale = d->residual_scale = d->logit_scale = 1;
     const char *key =
         norm == LOAM_NORM_RMS ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
     d->epsilon = loam_builder_f32(b, key, NULL);
     if (!(d->epsilon >= 0 && d->epsilon < 1))
         loam_builder_refuse(b, LOAM_FORMAT, key, "expected a number from 0 to 1", 0);
-    read_heads(b, d);
     d->attention.struct_size = sizeof d->attention;
-    d->attention.scale = loam_builder_f32(b, "attention.scale", &(float){0});
     loam_builder_pooling(b, false);
+}
+
+void loam_decoder_read(struct builder *b, struct decoder *d, int32_t norm, int32_t pairing)
+{
+    loam_decoder_begin(b, d, norm);
+    d->pairing = pairing;
+    read_heads(b, d);
+    d->attention.scale = loam_builder_f32(b, "attention.scale", &(float){0});
     if (pairing == NO_ROPE)
         return;
     uint32_t dimensions = loam_builder_u32(b, "rope.dimension_count", &d->key_width);
@@ -102,12 +109,14 @@ static void read_layer(struct builder *b, const struct decoder *d, struct layer 
                             .attention = d->attention};
     layer->heads = loam_builder_u32_at(b, "attention.head_count", index, NULL, NULL);
     layer->kv_heads = loam_builder_u32_at(b, "attention.head_count_kv", index, &layer->heads, NULL);
+    layer->recurrent = d->recur && layer->kv_heads == 0;
     layer->feed_forward =
         loam_builder_u32_at(b, "feed_forward_length", index, &(uint32_t){0}, NULL);
     layer->rope = d->pairing == NO_ROPE ? NULL : &d->rotation.options;
     if (d->prepare && !b->status)
         d->prepare(b, d, layer);
-    check_heads(b, layer->heads, layer->kv_heads);
+    if (!layer->recurrent)
+        check_heads(b, layer->heads, layer->kv_heads);
 }
 
 /* ---- parts ---------------------------------------------------------------- */
@@ -223,12 +232,23 @@ loam_tensor loam_decoder_attend(struct builder *b, const struct decoder *d,
     attention.kv_heads = layer->kv_heads;
     attention.key_width = layer->key_width;
     attention.value_width = layer->value_width;
-    loam_tensor q = project(b, d, layer, "blk.%u.attn_q", x, 0, q_width);
+    loam_tensor q = LOAM_NO_TENSOR, gate = LOAM_NO_TENSOR;
+    if (d->gated_attention) {
+        loam_tensor both = loam_decoder_linear(b, "blk.%u.attn_q", layer->index, x,
+                                               b->description.embedding_length, 2 * q_width);
+        q = loam_graph_slice(b->graph, both, 2 * layer->key_width, 0, layer->key_width);
+        gate = loam_graph_slice(b->graph, both, 2 * layer->key_width, layer->key_width,
+                                layer->key_width);
+    } else {
+        q = project(b, d, layer, "blk.%u.attn_q", x, 0, q_width);
+    }
     loam_tensor k = project(b, d, layer, "blk.%u.attn_k", x, q_width, k_width);
     loam_tensor v = project(b, d, layer, "blk.%u.attn_v", x, q_width + k_width, v_width);
     q = place(b, d, layer, "blk.%u.attn_q_norm", q, layer->heads);
     k = place(b, d, layer, "blk.%u.attn_k_norm", k, layer->kv_heads);
     loam_tensor o = loam_graph_attention(b->graph, q, k, v, &attention);
+    if (d->gated_attention)
+        o = loam_graph_gate(b->graph, gate, o, LOAM_ACTIVATION_SIGMOID);
     return loam_decoder_linear(b, "blk.%u.attn_output", layer->index, o,
                                layer->heads * layer->value_width, b->description.embedding_length);
 }
@@ -277,7 +297,9 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
     uint32_t width = b->description.embedding_length, index = layer->index;
     bool norms = d->pre_norms && !layer->no_attn_norm;
     loam_tensor h = norms ? loam_decoder_norm(b, d, d->attn_norm, index, x, width) : x;
-    loam_tensor a = d->attend ? d->attend(b, d, layer, h) : loam_decoder_attend(b, d, layer, h);
+    loam_tensor a = layer->recurrent ? d->recur(b, d, layer, h)
+                    : d->attend      ? d->attend(b, d, layer, h)
+                                     : loam_decoder_attend(b, d, layer, h);
     if (d->post_norms)
         a = loam_decoder_norm(b, d, "blk.%u.post_attention_norm", index, a, width);
     a = loam_decoder_scale(b, a, d->residual_scale);
@@ -289,6 +311,8 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
                               loam_decoder_scale(b, f, d->residual_scale));
     }
     x = loam_graph_add(g, x, a);
+    if (d->no_feed_forward)
+        return x;
     if (d->outer_norms)
         x = loam_decoder_norm(b, d, "blk.%u.attn_output_norm", index, x, width);
     h = d->pre_norms ? loam_decoder_norm(b, d, d->ffn_norm, index, x, width) : x;
@@ -314,7 +338,9 @@ static loam_tensor embed(struct builder *b, const struct decoder *d, loam_tensor
             loam_builder_matrix(b, "position_embd.weight", 0, width, b->description.context_length);
         x = loam_graph_add(g, x, loam_graph_embed_position(g, positions));
     }
-    if (loam_builder_has(b, "token_embd_norm.weight", 0))
+    /* Some files call the norm before the head so. */
+    bool last = strcmp(d->output_norm, "token_embd_norm") == 0;
+    if (!last && loam_builder_has(b, "token_embd_norm.weight", 0))
         x = loam_decoder_norm(b, d, "token_embd_norm", 0, x, width);
     return x;
 }
@@ -354,7 +380,7 @@ loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d)
     }
     x = loam_graph_outputs(g, x);
     if (!d->no_output_norm)
-        x = loam_decoder_norm(b, d, "output_norm", 0, x, width);
+        x = loam_decoder_norm(b, d, d->output_norm, 0, x, width);
     if (b->description.embedding_output)
         return build_dense(b, x);
     uint32_t vocabulary = b->description.vocabulary;

@@ -25,6 +25,8 @@ struct layer {
     uint32_t heads, kv_heads, key_width, value_width, feed_forward;
     bool bare_qk_norm;
     bool no_attn_norm;
+    bool recurrent;                   /* d->recur in place of attention */
+    bool dense;                       /* no experts, though the model has some */
     const loam_rope_options *rope;    /* NULL: none */
     loam_attention_options attention; /* all but the shape */
 };
@@ -50,7 +52,9 @@ struct decoder {
     int32_t qk_norm, parallel;
     bool bare_qk_norm; /* heads of Q and K are normed without weights, behind their rotation */
     struct experts experts; /* count 0: none */
-    const char *attn_norm, *ffn_norm; /* their names */
+    const char *attn_norm, *ffn_norm, *output_norm; /* their names */
+    bool no_feed_forward; /* layers are what stands in place of attention, and nothing else */
+    bool gated_attention; /* attn_q has, for each head, its query and a gate of what it saw */
     float clamp;          /* Q, K and V stay within +-clamp; 0: no limit */
     float embedding_scale, residual_scale, logit_scale; /* 1: none */
     float logit_cap;                                    /* 0: none */
@@ -64,11 +68,17 @@ struct decoder {
     void (*prepare)(struct builder *b, const struct decoder *d, struct layer *layer);
     loam_tensor (*attend)(struct builder *b, const struct decoder *d, const struct layer *layer,
                           loam_tensor x);
+    /* Of layers without KV heads, if there is one: what is in place of attention. */
+    loam_tensor (*recur)(struct builder *b, const struct decoder *d, const struct layer *layer,
+                         loam_tensor x);
     loam_tensor (*feed_forward)(struct builder *b, const struct decoder *d,
                                 const struct layer *layer, loam_tensor x);
 };
 
 enum { NO_ROPE = -1 };
+
+/* Reads what every decoder has that knows no attention: norms, no more. */
+void loam_decoder_begin(struct builder *b, struct decoder *d, int32_t norm);
 
 /* Reads what every decoder has: pre-norms of the kind `norm`, gated SiLU, one
  * attention after the other. Heads rotate as the keys say, unless pairing is

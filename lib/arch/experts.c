@@ -46,7 +46,7 @@ void loam_experts_read(struct builder *b, struct decoder *d, bool normalised)
 bool loam_experts_in(const struct decoder *d, const struct layer *layer)
 {
     const struct experts *e = &d->experts;
-    return e->count && layer->index >= e->dense_layers && (layer->index + 1) % e->step == 0;
+    return e->count && !layer->dense && layer->index >= e->dense_layers && (layer->index + 1) % e->step == 0;
 }
 
 /* The expert of every row; some families weigh it by a gate of its own. */

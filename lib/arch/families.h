@@ -34,6 +34,8 @@
     FAMILY(jina_bert_v2) \
     FAMILY(llama) \
     FAMILY(llama4) \
+    FAMILY(mamba) \
+    FAMILY(mamba2) \
     FAMILY(minicpm) \
     FAMILY(mistral3) \
     FAMILY(modern_bert) \

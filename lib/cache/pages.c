@@ -14,7 +14,7 @@ void loam_pages_init(struct pages *pages, struct memory *memory, const loam_grap
 
 loam_status loam_pages_reserve(struct pages *pages, uint64_t positions, loam_error *error)
 {
-    size_t wanted = pages_for(positions);
+    size_t wanted = pages->page_bytes ? pages_for(positions) : 0;
     if (!loam_memory_grow(pages->memory, (void **)&pages->table, &pages->capacity, wanted,
                           sizeof *pages->table))
         return loam_fail_memory(error, wanted * sizeof *pages->table);

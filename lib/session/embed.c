@@ -5,6 +5,7 @@
  * of the sum of squares, summed in double.
  */
 #include "cache/pages.h"
+#include "cache/states.h"
 #include "session/model.h"
 
 #include <math.h>
@@ -37,7 +38,8 @@ loam_status loam_embed_check(const loam_model *model, const int32_t *tokens, siz
 
 /* All rows, [count][embedding_output], in as few steps as there are. */
 static loam_status compute_rows(float *rows, loam_model *model, struct pages *pages,
-                                const int32_t *tokens, size_t count, loam_error *error)
+                                struct states *states, const int32_t *tokens, size_t count,
+                                loam_error *error)
 {
     size_t width = model->description.embedding_output;
     loam_status status = loam_pages_reserve(pages, count, error);
@@ -49,6 +51,9 @@ static loam_status compute_rows(float *rows, loam_model *model, struct pages *pa
                                        .page_count = (uint32_t)pages->count,
                                        .pages = pages->table,
                                        .context = (uint32_t)count};
+        status = loam_states_prepare(states, &sequence, false, error);
+        if (status)
+            break;
         loam_step_descriptor step = {.struct_size = sizeof step,
                                      .rows = (uint32_t)piece,
                                      .sequence_count = 1,
@@ -60,6 +65,7 @@ static loam_status compute_rows(float *rows, loam_model *model, struct pages *pa
         if (!status && numeric)
             status = loam_fail(error, LOAM_NUMERIC,
                                "a key or value is beyond what the KV type can hold");
+        loam_states_commit(states, &sequence);
         done += piece;
     }
     return status;
@@ -102,16 +108,20 @@ loam_status loam_embed_compute(loam_model *model, const int32_t *tokens, size_t 
     bool each = pooling == LOAM_POOLING_TOKENS;
     uint64_t bytes = (uint64_t)count * width * sizeof(float);
     struct pages pages;
+    struct states states;
     float *rows = each ? out : loam_memory_get_large(memory, bytes);
     if (!rows)
         return loam_fail_memory(error, bytes);
     loam_pages_init(&pages, memory, model->graph);
-    loam_status status = compute_rows(rows, model, &pages, tokens, count, error);
+    loam_states_init(&states, memory, model->graph);
+    states.limit = loam_min(states.limit, 2); /* nobody goes back */
+    loam_status status = compute_rows(rows, model, &pages, &states, tokens, count, error);
     if (!status && !each)
         pool(out, rows, count, width, pooling);
     for (size_t i = 0; !status && i < (each ? count : 1); i++)
         status = normalise(out + i * width, width, options->normalise != 0, error);
     loam_pages_end(&pages);
+    loam_states_end(&states);
     if (!each)
         loam_memory_free_large(memory, rows, bytes);
     return status;

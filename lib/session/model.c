@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/model.h"
+#include "cache/states.h"
 #include "tensor/plan.h"
 
 loam_status loam_model_complete(loam_model_options *options, loam_error *error)
@@ -311,6 +312,8 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
         uint64_t logits_row = (uint64_t)description.vocabulary * sizeof(float);
         out->weight_bytes = size.weight_bytes;
         out->mapped_bytes = mapped_bytes(graph);
+        uint64_t state = loam_graph_state_bytes(graph);
+        out->state_bytes = loam_states_limit(state) * state * out->sessions;
         out->kv_bytes = pages * (size.page_bytes + size.device_page_bytes) * out->sessions;
         /* Nodes, phases and tables of the graph; chunks of arenas. */
         uint64_t tables = 128 * 1024 + 1024 * (uint64_t)graph->node_count;
@@ -319,8 +322,8 @@ static loam_status measure(loam_memory_plan *out, loam_engine *engine, const str
             tables + loam_max(size.scratch_bytes, size.upload_bytes) +
             limits.max_sequences * logits_row +
             out->sessions * (7 * logits_row + out->context_length * sizeof(int32_t));
-        out->total_bytes =
-            out->weight_bytes + out->kv_bytes + out->scratch_bytes + out->vocabulary_bytes;
+        out->total_bytes = out->weight_bytes + out->kv_bytes + out->state_bytes +
+                           out->scratch_bytes + out->vocabulary_bytes;
     }
     loam_graph_release(graph);
     loam_source_unmap(&map);

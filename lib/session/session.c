@@ -40,6 +40,8 @@ static loam_status fill(loam_session *session, const loam_session_options *optio
         status = reserve_text(session, &(loam_generation_options){0}, error);
     if (!status && options->reserve)
         status = loam_pages_reserve(&session->pages, session->context_length, error);
+    if (!status && options->reserve)
+        status = loam_states_reserve(&session->states, error);
     session->pages.least = session->pages.count; /* what was reserved stays */
     return status;
 }
@@ -49,6 +51,7 @@ static void destroy(loam_session *session)
     loam_model *model = session->model;
     struct memory *memory = &model->engine->memory;
     loam_pages_end(&session->pages);
+    loam_states_end(&session->states);
     loam_sampler_destroy(session->sampler);
     free_rules(memory, &session->rules);
     loam_memory_free_large(memory, session->logits,
@@ -92,6 +95,7 @@ loam_status loam_session_create(loam_session **out, loam_model *model,
     atomic_init(&session->cancelled, 0);
     atomic_init(&session->in_use, 0);
     loam_pages_init(&session->pages, memory, model->graph);
+    loam_states_init(&session->states, memory, model->graph);
     status = fill(session, &options, error);
     if (status) {
         destroy(session);
@@ -229,6 +233,12 @@ loam_status loam_session_append(loam_session *session, const int32_t *tokens, si
     return LOAM_OK;
 }
 
+void loam_session_go_back(loam_session *session, size_t count)
+{
+    session->computed =
+        (size_t)loam_states_rewind(&session->states, loam_min(session->computed, count));
+}
+
 /* Whether nothing in the content shows as text. */
 static bool shows_no_text(const loam_session *session)
 {
@@ -262,7 +272,7 @@ loam_status loam_session_set_content(loam_session *session, const int32_t *token
         common--;
     memmove(session->content, tokens, count * sizeof *tokens);
     session->count = session->prompt_count = count;
-    session->computed = common;
+    loam_session_go_back(session, common);
     loam_pages_trim(&session->pages, count);
     session->has_logits = false;
     session->state = SESSION_READY;
@@ -270,8 +280,8 @@ loam_status loam_session_set_content(loam_session *session, const int32_t *token
     const loam_tokenizer *tokenizer = session->model->tokenizer;
     session->strip_space =
         tokenizer && loam_tokenizer_strips_space(tokenizer->tokenizer) && shows_no_text(session);
-    session->timings =
-        (loam_timings){.prompt_tokens = (uint32_t)count, .kept_tokens = (uint32_t)common};
+    session->timings = (loam_timings){.prompt_tokens = (uint32_t)count,
+                                      .kept_tokens = (uint32_t)session->computed};
     atomic_store_explicit(&session->cancelled, 0, memory_order_relaxed);
     return LOAM_OK;
 }
@@ -326,7 +336,7 @@ loam_status loam_session_rewind(loam_session *session, size_t count, loam_error 
     } else {
         session->has_logits = session->has_logits && count == session->computed;
         session->count = count;
-        session->computed = loam_min(session->computed, count);
+        loam_session_go_back(session, count);
         session->state = SESSION_IDLE;
         loam_pages_trim(&session->pages, count);
         loam_session_reset_text(session);

@@ -4,6 +4,7 @@
 #define LOAM_SESSION_SESSION_H
 
 #include "cache/pages.h"
+#include "cache/states.h"
 #include "sample/sampler.h"
 #include "session/model.h"
 #include "session/stop.h"
@@ -32,8 +33,9 @@ struct loam_session {
     atomic_int in_use; /* a call is running */
     int32_t *content;  /* [count]: prompt and generated tokens */
     size_t count, capacity;
-    size_t computed; /* content[0, computed) is in the pages; computed <= count */
+    size_t computed; /* content[0, computed) is in the pages and a state; computed <= count */
     struct pages pages;
+    struct states states;
     float *logits; /* [vocabulary] after content[computed - 1] */
     bool has_logits;
     struct sampler *sampler;
@@ -58,6 +60,10 @@ loam_status loam_session_set_content(loam_session *session, const int32_t *token
 /* Appends tokens to the content (not computed). */
 loam_status loam_session_append(loam_session *session, const int32_t *tokens, size_t count,
                                 loam_error *error);
+
+/* What is computed behind content[0, count) is forgotten, and what was before
+ * it as far back as a state was kept. */
+void loam_session_go_back(loam_session *session, size_t count);
 
 /* Marks the session as in a call; BUSY if it is in one. */
 loam_status loam_session_begin(loam_session *session, loam_error *error);

@@ -41,22 +41,38 @@ static void begin_batch(struct batch *batch, loam_model *model)
                                          .stop_user = NULL};
 }
 
-/* Adds the next `rows` tokens of a session, `outputs` of them (the last ones)
- * with logits. Its pages reach so far. */
-static void add_rows(struct batch *batch, loam_session *session, size_t slot, size_t rows,
-                     size_t outputs)
+/* The next `rows` tokens of a session as a sequence of a step, with the memory
+ * for what it keeps of them; `ends`: they are the last of a prompt. */
+static loam_status prepare(loam_step_sequence *out, loam_session *session, size_t rows, bool ends,
+                           loam_error *error)
 {
+    loam_status status = loam_pages_reserve(&session->pages, session->computed + rows, error);
+    *out = (loam_step_sequence){.row_count = (uint32_t)rows,
+                                .position = (uint32_t)session->computed,
+                                .page_count = (uint32_t)session->pages.count,
+                                .pages = session->pages.table,
+                                .context = session->context_length};
+    return status ? status : loam_states_prepare(&session->states, out, ends, error);
+}
+
+/* The rows of a sequence that was prepared are computed. */
+static void advance(loam_session *session, const loam_step_sequence *sequence)
+{
+    session->computed += sequence->row_count;
+    loam_states_commit(&session->states, sequence);
+}
+
+/* Adds a session's sequence, the last `outputs` of its rows with logits. */
+static void add_rows(struct batch *batch, loam_session *session, size_t slot,
+                     const loam_step_sequence *sequence, size_t outputs)
+{
+    size_t rows = sequence->row_count;
     struct step_memory *memory = batch->memory;
     loam_step_descriptor *step = &batch->step;
     memory->active[batch->count] = session;
     memory->slots[batch->count] = (uint32_t)slot;
-    memory->sequences[batch->count++] =
-        (loam_step_sequence){.first_row = step->rows,
-                             .row_count = (uint32_t)rows,
-                             .position = (uint32_t)session->computed,
-                             .page_count = (uint32_t)session->pages.count,
-                             .pages = session->pages.table,
-                             .context = session->context_length};
+    memory->sequences[batch->count] = *sequence;
+    memory->sequences[batch->count++].first_row = step->rows;
     for (size_t i = 0; i < rows; i++) {
         memory->tokens[step->rows + i] = session->content[session->computed + i];
         memory->output_rows[step->rows + i] = i + outputs >= rows;
@@ -99,6 +115,7 @@ loam_status loam_session_compute(loam_session *session, float *logits, size_t ro
     loam_model *model = session->model;
     size_t vocabulary = model->description.vocabulary;
     loam_status status = loam_pages_reserve(&session->pages, session->count, error);
+    loam_step_sequence sequence;
     size_t first_output = session->count - rows;
     bool computes = session->computed < session->count;
     while (!status && session->computed < session->count) {
@@ -108,8 +125,11 @@ loam_status loam_session_compute(loam_session *session, float *logits, size_t ro
             outputs = loam_min(end - first_output, piece);
         bool own = rows == 0 && end == session->count; /* the last row for the session alone */
         struct batch batch;
+        status = prepare(&sequence, session, piece, false, error);
+        if (status)
+            break;
         begin_batch(&batch, model);
-        add_rows(&batch, session, 0, piece, own ? 1 : outputs);
+        add_rows(&batch, session, 0, &sequence, own ? 1 : outputs);
         float *destination = own ? session->logits : logits;
         batch.step.result = destination ? destination : session->logits;
         status = execute(&batch, error);
@@ -118,7 +138,7 @@ loam_status loam_session_compute(loam_session *session, float *logits, size_t ro
             status = numeric_error(session, error);
         if (status)
             break;
-        session->computed = end;
+        advance(session, &sequence);
         if (outputs)
             logits += outputs * vocabulary;
     }
@@ -171,12 +191,13 @@ static size_t rows_for(const loam_session *session, size_t *spare)
 }
 
 /* After its rows were computed: progress or a token. */
-static loam_status finish_rows(loam_event *event, loam_session *session, size_t rows,
-                               const float *logits, loam_error *error)
+static loam_status finish_rows(loam_event *event, loam_session *session,
+                               const loam_step_sequence *sequence, const float *logits,
+                               loam_error *error)
 {
     size_t vocabulary = session->model->description.vocabulary;
-    if (session->computed + rows < session->count) {
-        session->computed += rows;
+    if (session->computed + sequence->row_count < session->count) {
+        advance(session, sequence);
         event->type = LOAM_EVENT_PROGRESS;
         event->done = (uint32_t)session->computed;
         event->total = (uint32_t)session->count;
@@ -185,7 +206,7 @@ static loam_status finish_rows(loam_event *event, loam_session *session, size_t 
     if (!all_finite(logits, vocabulary))
         return numeric_error(session, error);
     memcpy(session->logits, logits, vocabulary * sizeof *logits);
-    session->computed += rows;
+    advance(session, sequence);
     session->has_logits = true;
     if (session->count >= session->context_length) {
         loam_session_end(event, session, LOAM_STOP_CONTEXT_FULL);
@@ -193,7 +214,7 @@ static loam_status finish_rows(loam_event *event, loam_session *session, size_t 
     }
     loam_status status = loam_session_emit(event, session, error);
     if (status) /* the last row again next time, for its logits */
-        session->computed = session->count - 1;
+        loam_session_go_back(session, session->count - 1);
     return status;
 }
 
@@ -210,11 +231,14 @@ static void gather(struct batch *batch, loam_event *events, loam_session *const 
             continue;
         loam_session *session = sessions[i];
         size_t rows = rows_for(session, &spare);
-        loam_status status = loam_pages_reserve(&session->pages, session->computed + rows, error);
+        bool whole = session->computed + rows == session->count;
+        loam_step_sequence sequence;
+        loam_status status =
+            prepare(&sequence, session, rows, whole && session->generated == 0, error);
         if (status)
             fail_event(&events[i], status);
         else
-            add_rows(batch, session, i, rows, session->computed + rows == session->count);
+            add_rows(batch, session, i, &sequence, whole);
     }
 }
 
@@ -225,12 +249,12 @@ static void deliver(struct batch *batch, loam_event *events, double seconds, loa
     for (size_t i = 0; i < batch->count; i++) {
         loam_session *session = batch->memory->active[i];
         loam_event *event = &events[batch->memory->slots[i]];
-        size_t rows = batch->memory->sequences[i].row_count;
-        bool whole = session->computed + rows == session->count;
+        const loam_step_sequence *sequence = &batch->memory->sequences[i];
+        bool whole = session->computed + sequence->row_count == session->count;
         bool first = session->generated == 0;
         loam_status status = batch->memory->numeric[i]
                                  ? numeric_error(session, error)
-                                 : finish_rows(event, session, rows, logits, error);
+                                 : finish_rows(event, session, sequence, logits, error);
         if (status)
             fail_event(event, status);
         else if (first)

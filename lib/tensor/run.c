@@ -5,6 +5,26 @@
 
 /* ---- what a caller may give ------------------------------------------------- */
 
+/* The state before, behind, and in between. */
+static loam_status check_states(const loam_step_sequence *sequence, uint32_t i, loam_error *error)
+{
+    bool begins = sequence->position == 0;
+    if (!sequence->next_state || sequence->next_state == sequence->state ||
+        (!begins && !sequence->state) || (begins && sequence->state))
+        return loam_fail(
+            error, LOAM_INVALID_ARGUMENT,
+            "step: sequence %u needs next_state, and, but at position 0, a state apart "
+            "from it",
+            i);
+    if (sequence->kept_rows &&
+        (sequence->kept_rows >= sequence->row_count || !sequence->kept_state ||
+         sequence->kept_state == sequence->state || sequence->kept_state == sequence->next_state))
+        return loam_fail(error, LOAM_INVALID_ARGUMENT,
+                         "step: kept_rows of sequence %u is %u of %u, or there is no kept_state", i,
+                         sequence->kept_rows, sequence->row_count);
+    return LOAM_OK;
+}
+
 static loam_status check_sequences(const loam_graph *graph, const loam_step_descriptor *step,
                                    loam_error *error)
 {
@@ -28,6 +48,9 @@ static loam_status check_sequences(const loam_graph *graph, const loam_step_desc
             return loam_fail(error, LOAM_INVALID_ARGUMENT,
                              "step: the %u pages of sequence %u do not reach position %llu",
                              sequence->page_count, i, (unsigned long long)end - 1);
+        loam_status status = graph->state_floats ? check_states(sequence, i, error) : LOAM_OK;
+        if (status)
+            return status;
     }
     if (next_row != step->rows)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "step: %u rows, but the sequences have %u",

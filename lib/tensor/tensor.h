@@ -36,8 +36,29 @@ enum operation {
     OP_AFFINE,         /* x, weight or none, bias or none */
     OP_LINEAR_HEADS,   /* x, weight */
     OP_EXPERTS,        /* x, scores, EXPERT_GATE to EXPERT_SELECTION_BIAS; index: mixture */
+    OP_SUM,            /* x */
+    OP_CONVOLVE,       /* x, weight or none (the row before), bias or none */
+    OP_SCAN,           /* SCAN_QUERY to SCAN_SKIP */
     OPERATIONS
 };
+
+/* Inputs of OP_SCAN. What one rule has and the others have not shares places. */
+enum {
+    SCAN_QUERY,
+    SCAN_KEY,
+    SCAN_VALUE,
+    SCAN_STEP,
+    SCAN_DECAY = SCAN_STEP,
+    SCAN_RATE,
+    SCAN_A = SCAN_RATE,
+    SCAN_GAIN,
+    SCAN_B = SCAN_GAIN,
+    SCAN_SKIP
+};
+
+/* A matrix of a scan keeps its columns, one for each number of the result, in
+ * blocks of 16 side by side: [column / 16][key_width][16]. */
+enum { SCAN_LANES = 16, MAX_SCAN_WIDTH = 1024, MAX_TAPS = 64 };
 
 /* Inputs of OP_EXPERTS behind x and scores. */
 enum {
@@ -82,6 +103,9 @@ struct node {
     loam_norm_options norm;
     struct slice slice;               /* OP_CONCATENATE: group_width of the result, count of a */
     uint32_t heads;                   /* OP_LINEAR_HEADS */
+    uint32_t taps;                    /* OP_CONVOLVE */
+    loam_scan_options scan;
+    uint64_t state_offset;            /* of its part of a sequence's state, in numbers */
     loam_experts_options experts;     /* its inputs stand above */
     uint32_t hidden;                  /* of an expert */
     loam_attention_options attention; /* slopes owned by the graph; sinks are inputs[3] */
@@ -131,6 +155,7 @@ struct loam_graph {
     struct weight *weights;
     size_t weight_count, weight_capacity;
     uint32_t input_count, attention_count, mixture_count;
+    uint64_t state_floats;   /* of a sequence; a multiple of 16 */
     uint32_t token_limit;    /* fewest rows of an embedded weight; 0: no embed */
     uint32_t position_limit; /* fewest rows of a weight embedded by position; 0: none */
     loam_error failure;      /* the first; code OK: none */

@@ -72,6 +72,9 @@ static const char *const cases[] = {
     "llama4",
     "llama4-long",
     "gpt-oss",
+    "mamba",
+    "mamba-dtbc-norm",
+    "mamba2",
 };
 
 /* Here the reference's angles, computed in f32, are off by some 10^-4 at

@@ -16,6 +16,7 @@
  *   XIELU         x > 0: fma(a * x, x, c * x)
  *                 else fma(e, b, c * x), e = exp(x < d ? x : d) - 1 - x in
  *                 double, rounded
+ *   EXP           exp(x)
  *   CLAMPED_SWIGLU, with b[i] alone: (g / (1 + exp(-(a * g)))) * (u + 1), g = x >
  *                 b ? b : x, u = b[i] between -b and b
  * With b[i] the result is f(x) * b[i].
@@ -81,6 +82,8 @@ static float value(int32_t function, float x, const float *p)
         return loam_tanhf(x);
     case LOAM_ACTIVATION_SOFTPLUS:
         return softplus(x);
+    case LOAM_ACTIVATION_EXP:
+        return loam_expf(x);
     default:
         return with_parameters(function, x, p);
     }

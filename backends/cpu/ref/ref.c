@@ -36,4 +36,7 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->full_attention = loam_ref_full_attention;
     kernels->map = loam_ref_map;
     kernels->route = loam_ref_route;
+    kernels->sum = loam_ref_sum;
+    kernels->convolve = loam_ref_convolve;
+    kernels->scan = loam_ref_scan;
 }

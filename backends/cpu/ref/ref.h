@@ -25,5 +25,8 @@ void loam_ref_group_norm(const struct group_norm_tile *tile);
 void loam_ref_full_attention(const struct full_attention_tile *tile);
 void loam_ref_route(const struct route_tile *tile);
 void loam_ref_map(const struct map_tile *tile);
+void loam_ref_sum(const struct sum_tile *tile);
+bool loam_ref_convolve(const struct convolve_tile *tile);
+bool loam_ref_scan(const struct scan_tile *tile);
 
 #endif
