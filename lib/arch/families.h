@@ -27,11 +27,14 @@
     FAMILY(gpt2) \
     FAMILY(gptneox) \
     FAMILY(granite) \
+    FAMILY(granitehybrid) \
     FAMILY(granitemoe) \
     FAMILY(hunyuan_dense) \
     FAMILY(hunyuan_moe) \
     FAMILY(internlm2) \
+    FAMILY(jamba) \
     FAMILY(jina_bert_v2) \
+    FAMILY(lfm2) \
     FAMILY(llama) \
     FAMILY(llama4) \
     FAMILY(mamba) \

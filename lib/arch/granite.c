@@ -4,7 +4,7 @@
  * and logits. (Hu et al., "MiniCPM", 2024, after Yang et al., "Tensor Programs
  * V", 2022.)
  */
-#include "arch/decoder.h"
+#include "arch/state_space.h"
 
 #include <math.h>
 
@@ -18,14 +18,19 @@ static float scale_of(struct builder *b, const char *key, float fallback)
     return value;
 }
 
+static void read_scales(struct builder *b, struct decoder *d)
+{
+    d->embedding_scale = scale_of(b, "embedding_scale", 1);
+    d->residual_scale = scale_of(b, "residual_scale", 1);
+    d->logit_scale = 1 / scale_of(b, "logit_scale", 1);
+}
+
 static loam_tensor build_granite(struct builder *b)
 {
     struct decoder d;
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_ADJACENT);
     loam_experts_read(b, &d, true);
-    d.embedding_scale = scale_of(b, "embedding_scale", 1);
-    d.residual_scale = scale_of(b, "residual_scale", 1);
-    d.logit_scale = 1 / scale_of(b, "logit_scale", 1);
+    read_scales(b, &d);
     return loam_decoder_build(b, &d);
 }
 
@@ -38,6 +43,25 @@ const struct family loam_family_granite = {
     .name = "granite",
     .models = "Granite 3 and 4, dense",
     .build = build_granite,
+};
+
+/* Granite 4 with state spaces: layers without KV heads are those of Mamba 2. */
+static loam_tensor build_granitehybrid(struct builder *b)
+{
+    struct state_space_decoder d;
+    bool rotates = loam_builder_flag(b, "rope.scaling.finetuned", true);
+    loam_decoder_read(b, &d.decoder, LOAM_NORM_RMS, rotates ? LOAM_ROPE_ADJACENT : NO_ROPE);
+    loam_experts_read(b, &d.decoder, true);
+    loam_state_space_read(b, &d.space, true);
+    read_scales(b, &d.decoder);
+    d.decoder.recur = loam_state_space_mamba2;
+    return loam_decoder_build(b, &d.decoder);
+}
+
+const struct family loam_family_granitehybrid = {
+    .name = "granitehybrid",
+    .models = "Granite 4 Tiny, Small and Micro with state spaces",
+    .build = build_granitehybrid,
 };
 
 /* Files of before the keys have the scales of MiniCPM 1 and 2. */

@@ -75,6 +75,9 @@ static const char *const cases[] = {
     "mamba",
     "mamba-dtbc-norm",
     "mamba2",
+    "jamba",
+    "granitehybrid",
+    "lfm2",
 };
 
 /* Here the reference's angles, computed in f32, are off by some 10^-4 at
