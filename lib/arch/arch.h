@@ -108,7 +108,7 @@ loam_tensor loam_builder_optional_vector(struct builder *builder, const char *na
 /* The first row of an F32 matrix of any number of rows, as a vector. */
 loam_tensor loam_builder_first(struct builder *builder, const char *name, uint32_t width);
 
-/* Numbers [first, first + count) of a vector of `all`. */
+/* Numbers [first, first + count) of `all`, of any shape. */
 loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint32_t layer,
                                  uint32_t all, uint32_t first, uint32_t count);
 

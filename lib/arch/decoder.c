@@ -107,7 +107,8 @@ static void read_layer(struct builder *b, const struct decoder *d, struct layer 
                             .value_width = d->value_width,
                             .bare_qk_norm = d->bare_qk_norm,
                             .attention = d->attention};
-    layer->heads = loam_builder_u32_at(b, "attention.head_count", index, NULL, NULL);
+    const uint32_t *fallback = d->recur ? &(uint32_t){0} : NULL;
+    layer->heads = loam_builder_u32_at(b, "attention.head_count", index, fallback, NULL);
     layer->kv_heads = loam_builder_u32_at(b, "attention.head_count_kv", index, &layer->heads, NULL);
     layer->recurrent = d->recur && layer->kv_heads == 0;
     layer->feed_forward =

@@ -54,7 +54,11 @@
     FAMILY(qwen2) \
     FAMILY(qwen2moe) \
     FAMILY(qwen3) \
+    FAMILY(qwen35) \
+    FAMILY(qwen35moe) \
     FAMILY(qwen3moe) \
+    FAMILY(qwen3next) \
+    FAMILY(rwkv7) \
     FAMILY(seed_oss) \
     FAMILY(smollm3) \
     FAMILY(stablelm) \

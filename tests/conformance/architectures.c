@@ -78,6 +78,10 @@ static const char *const cases[] = {
     "jamba",
     "granitehybrid",
     "lfm2",
+    "rwkv7",
+    "qwen3next",
+    "qwen35",
+    "qwen35moe",
 };
 
 /* Here the reference's angles, computed in f32, are off by some 10^-4 at
