@@ -192,9 +192,9 @@ static loam_tensor build(struct builder *b)
     r.gain_rank = read_rank(b, "attention.iclr_lora_rank");
     r.value_rank = read_rank(b, "attention.value_residual_mix_lora_rank");
     r.gate_rank = read_rank(b, "attention.gate_lora_rank");
-    if (b->description.embedding_length % r.head != 0)
-        loam_builder_refuse(b, LOAM_FORMAT, "wkv.head_size", "it does not divide embedding_length",
-                            r.head);
+    if (r.head > 1024 || b->description.embedding_length % r.head != 0)
+        loam_builder_refuse(b, LOAM_FORMAT, "wkv.head_size",
+                            "it is above 1024, or does not divide embedding_length", r.head);
     r.first_value = &first_value;
     r.decoder.ffn_norm = "blk.%u.attn_norm_2";
     r.decoder.prepare = prepare;
