@@ -123,11 +123,12 @@ static void print_text(const struct info *info)
     }
     if (info->planned)
         printf("\nmemory of a load with a context of %u tokens\n"
-               "  weights %.1f MB, keys and values %.1f MB, scratch %.1f MB, vocabulary %.1f MB; "
+               "  weights %.1f MB, keys and values %.1f MB, states %.1f MB, scratch %.1f MB, "
+               "vocabulary %.1f MB; "
                "together %.1f MB\n",
                plan->context_length, megabytes(plan->weight_bytes), megabytes(plan->kv_bytes),
-               megabytes(plan->scratch_bytes), megabytes(plan->vocabulary_bytes),
-               megabytes(plan->total_bytes));
+               megabytes(plan->state_bytes), megabytes(plan->scratch_bytes),
+               megabytes(plan->vocabulary_bytes), megabytes(plan->total_bytes));
     else
         printf("\nmemory: this file cannot be loaded: %s\n", info->plan_error.message);
 }
@@ -163,11 +164,12 @@ static void print_json(const struct info *info)
     printf("], \"memory\": ");
     if (info->planned)
         printf("{\"context_length\": %u, \"weight_bytes\": %llu, \"kv_bytes\": %llu, "
-               "\"scratch_bytes\": %llu, "
+               "\"state_bytes\": %llu, \"scratch_bytes\": %llu, "
                "\"vocabulary_bytes\": %llu, \"total_bytes\": %llu}}\n",
                plan->context_length, (unsigned long long)plan->weight_bytes,
-               (unsigned long long)plan->kv_bytes, (unsigned long long)plan->scratch_bytes,
-               (unsigned long long)plan->vocabulary_bytes, (unsigned long long)plan->total_bytes);
+               (unsigned long long)plan->kv_bytes, (unsigned long long)plan->state_bytes,
+               (unsigned long long)plan->scratch_bytes, (unsigned long long)plan->vocabulary_bytes,
+               (unsigned long long)plan->total_bytes);
     else {
         printf("{\"error\": ");
         json_text(stdout, info->plan_error.message, strlen(info->plan_error.message));
