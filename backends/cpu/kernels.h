@@ -251,6 +251,7 @@ struct cpu_kernels {
     /* false if what is remembered is not finite */
     bool (*convolve)(const struct convolve_tile *tile);
     bool (*scan)(const struct scan_tile *tile);
+    uint32_t scan_products; /* as linear_products, of a convolution or scan */
 };
 
 /* Looks rows up: the exact value of every weight. One for all levels: it moves

@@ -6,16 +6,14 @@
  */
 #include "cpu/run.h"
 
-/* Multiply-adds of a tile: well under a millisecond. */
-enum { TILE_PRODUCTS = 1 << 17 };
-
 uint32_t loam_states_cut(struct work *work)
 {
     const struct node *node = work->phase->node;
     uint32_t most = 1, depth = node->operation == OP_SCAN ? 4 * node->scan.key_width : node->taps;
     for (uint32_t i = 0; i < work->step->sequence_count; i++)
         most = (uint32_t)loam_max(most, work->step->sequences[i].row_count);
-    uint64_t blocks = TILE_PRODUCTS / ((uint64_t)most * depth * SCAN_LANES);
+    uint64_t products = work->program->backend->kernels.scan_products;
+    uint64_t blocks = products / ((uint64_t)most * depth * SCAN_LANES);
     work->outputs_per_tile =
         (uint32_t)loam_min(loam_max(blocks, 1) * SCAN_LANES, loam_align(node->width, SCAN_LANES));
     work->output_tiles = (node->width + work->outputs_per_tile - 1) / work->outputs_per_tile;

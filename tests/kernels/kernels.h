@@ -19,7 +19,7 @@ struct family {
 };
 
 extern const struct family family_products, family_float_products, family_rows, family_storage,
-    family_attention, family_cost;
+    family_states, family_attention, family_cost;
 
 /* The tables of the moment; the scalar one is always there. */
 extern struct cpu_kernels kernels_scalar, kernels_level;

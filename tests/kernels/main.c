@@ -19,9 +19,9 @@ const char *kernels_level_name;
 int32_t kernels_level_id;
 unsigned long kernels_combinations;
 
-static const struct family *const families[] = {&family_products,  &family_float_products,
-                                                &family_rows,      &family_storage,
-                                                &family_attention, &family_cost};
+static const struct family *const families[] = {
+    &family_products, &family_float_products, &family_rows, &family_storage,
+    &family_states,   &family_attention,      &family_cost};
 static const struct family *family;
 static uint64_t random_state = 20260;
 

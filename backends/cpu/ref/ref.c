@@ -39,4 +39,5 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->sum = loam_ref_sum;
     kernels->convolve = loam_ref_convolve;
     kernels->scan = loam_ref_scan;
+    kernels->scan_products = 1 << 17;
 }

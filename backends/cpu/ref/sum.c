@@ -10,6 +10,6 @@ void loam_ref_sum(const struct sum_tile *tile)
         float lane[LANES] = {0};
         for (size_t i = 0; i < tile->group_width; i++)
             lane[i % LANES] += x[i];
-        tile->out[group] = loam_lanes_sum(lane);
+        tile->out[group] = loam_lanes_sum(lane, LANES);
     }
 }

@@ -28,4 +28,7 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->attention_rows = 8;
     kernels->gate_silu = loam_avx2_gate_silu;
     kernels->add = loam_avx2_add;
+    kernels->convolve = loam_avx2_convolve;
+    kernels->scan = loam_avx2_scan;
+    kernels->scan_products = 1 << 23;
 }

@@ -16,6 +16,8 @@ bool loam_avx2_store(const struct store_tile *tile);
 void loam_avx2_attention(const struct attention_tile *tile);
 void loam_avx2_gate_silu(const struct elementwise_tile *tile);
 void loam_avx2_add(const struct elementwise_tile *tile);
+bool loam_avx2_convolve(const struct convolve_tile *tile);
+bool loam_avx2_scan(const struct scan_tile *tile);
 
 /* Products with packed weights. */
 void loam_avx2_linear_q8_0(const struct linear_tile *tile);
