@@ -200,7 +200,7 @@ struct convolve_tile {
 
 /* Columns [first_column, first_column + column_count) of a scan's matrices, a
  * column for each number of the result: all rows of one sequence in the step.
- * States are laid out in blocks of 16 columns (tensor.h), which tiles don't cut. */
+ * States are laid out in blocks of 16 columns (tensor.h). */
 struct scan_tile {
     int32_t rule; /* LOAM_SCAN_... */
     size_t rows, heads, key_heads, key_width, value_width;
@@ -252,6 +252,7 @@ struct cpu_kernels {
     bool (*convolve)(const struct convolve_tile *tile);
     bool (*scan)(const struct scan_tile *tile);
     uint32_t scan_products; /* as linear_products, of a convolution or scan */
+    uint32_t scan_columns;  /* tiles take a multiple of it, 1 or 16 */
 };
 
 /* Looks rows up: the exact value of every weight. One for all levels: it moves

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Phases that remember what was before in a sequence: a tile is some channels
- * or columns of one sequence, over all its rows in the step. States are cut in
- * blocks of SCAN_LANES, so that no two tiles write to one cache line.
+ * or columns of one sequence, over all its rows in the step.
  */
 #include "cpu/run.h"
 
 uint32_t loam_states_cut(struct work *work)
 {
     const struct node *node = work->phase->node;
+    const struct cpu_kernels *kernels = &work->program->backend->kernels;
     uint32_t most = 1, depth = node->operation == OP_SCAN ? 4 * node->scan.key_width : node->taps;
     for (uint32_t i = 0; i < work->step->sequence_count; i++)
         most = (uint32_t)loam_max(most, work->step->sequences[i].row_count);
-    uint64_t products = work->program->backend->kernels.scan_products;
-    uint64_t blocks = products / ((uint64_t)most * depth * SCAN_LANES);
-    work->outputs_per_tile =
-        (uint32_t)loam_min(loam_max(blocks, 1) * SCAN_LANES, loam_align(node->width, SCAN_LANES));
+    uint64_t columns = kernels->scan_products / ((uint64_t)most * depth);
+    if (columns >= SCAN_LANES) /* no two tiles write to one cache line */
+        columns = columns / SCAN_LANES * SCAN_LANES;
+    columns = loam_min(loam_max(columns, kernels->scan_columns), node->width);
+    work->outputs_per_tile = (uint32_t)columns;
     work->output_tiles = (node->width + work->outputs_per_tile - 1) / work->outputs_per_tile;
     return work->output_tiles * work->step->sequence_count;
 }

@@ -40,4 +40,5 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->convolve = loam_ref_convolve;
     kernels->scan = loam_ref_scan;
     kernels->scan_products = 1 << 17;
+    kernels->scan_columns = 1;
 }

@@ -31,4 +31,5 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->convolve = loam_avx2_convolve;
     kernels->scan = loam_avx2_scan;
     kernels->scan_products = 1 << 23;
+    kernels->scan_columns = 16;
 }
