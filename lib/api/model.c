@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/api.h"
+#include "format/mix.h"
 
 #include "cache/states.h"
 
@@ -104,6 +105,63 @@ loam_status loam_model_pack(loam_engine *engine, const loam_source *given,
     status = loam_model_write_packed(engine, &source, write, user, error);
     loam_source_close(&source);
     return status;
+}
+
+loam_status loam_model_quantize(loam_quantize_info *out, loam_engine *engine,
+                                const loam_source *given,
+                                const loam_quantize_options *given_options,
+                                loam_write_function write, void *user, loam_error *error)
+{
+    loam_quantize_options options;
+    loam_quantize_info info;
+    struct source source, importance;
+    loam_status status = loam_api_given(engine, "engine", error);
+    if (!status && (out || !write))
+        status = loam_struct_check(out, "out", error);
+    if (!status)
+        status =
+            loam_struct_read(&options, sizeof options, given_options, "quantize options", error);
+    if (!status)
+        status = loam_engine_check(engine, error);
+    if (!status)
+        status = loam_api_open_source(&source, given, error);
+    if (status)
+        return status;
+    if (options.importance)
+        status = loam_api_open_source(&importance, options.importance, error);
+    if (!status) {
+        status = loam_quantize_file(&info, engine, &source, options.importance ? &importance : NULL,
+                                    &options, write, user, error);
+        if (options.importance)
+            loam_source_close(&importance);
+    }
+    loam_source_close(&source);
+    if (!status && out)
+        loam_struct_write(out, &info, sizeof info);
+    return status;
+}
+
+loam_status loam_model_importance(loam_model *model, const int32_t *tokens, size_t count,
+                                  const loam_importance_options *given, loam_write_function write,
+                                  void *user, loam_error *error)
+{
+    loam_importance_options options;
+    loam_status status = loam_api_given(model, "model", error);
+    if (!status)
+        status = loam_api_given(tokens, "tokens", error);
+    if (!status && !write)
+        status = loam_fail(error, LOAM_INVALID_ARGUMENT, "write is NULL");
+    if (!status)
+        status = loam_struct_read(&options, sizeof options, given, "importance options", error);
+    if (status)
+        return status;
+    return loam_importance_collect(model, tokens, count, &options, write, user, error);
+}
+
+const char *loam_mix_name(size_t index)
+{
+    const struct mix *mix = loam_mix_at(index);
+    return mix ? mix->name : NULL;
 }
 
 loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_error *error)
