@@ -107,6 +107,8 @@ static double expected_map(int32_t function, double x)
         return x < a ? a : x > b ? b : x;
     case LOAM_ACTIVATION_SOFT_CAP:
         return a * tanh(x / a);
+    case LOAM_ACTIVATION_EXP:
+        return exp(x);
     default:
         return x > 0 ? a * x * x + c * x : b * (expm1(fmin(x, -1e-6)) - x) + c * x;
     }

@@ -52,10 +52,10 @@ INLINE __m256 changed(const struct row *r, size_t i, __m256 s, __m256 u, __m256 
     return _mm256_fmadd_ps(m, _mm256_set1_ps(r->b[i]), s);
 }
 
-/* One row of 16 * blocks columns; s is their first number in next_state, v and
- * out those of the first column. */
-INLINE void advance(const struct scan_tile *tile, const struct row *r, float *s, const float *v,
-                    float *out, const int blocks, const int32_t rule)
+/* One row of 16 * blocks columns, from the state `from` to s; v and out are
+ * those of the first column. */
+INLINE void advance(const struct scan_tile *tile, const struct row *r, const float *from, float *s,
+                    const float *v, float *out, const int blocks, const int32_t rule)
 {
     __m256 m[2 * MOST_BLOCKS], u[2 * MOST_BLOCKS], y[2 * MOST_BLOCKS];
     size_t n = tile->key_width, stride = n * SCAN_LANES;
@@ -63,7 +63,8 @@ INLINE void advance(const struct scan_tile *tile, const struct row *r, float *s,
         m[c] = y[c] = _mm256_setzero_ps();
     for (size_t i = 0; rule != LOAM_SCAN_STATE_SPACE && i < n; i++)
         for (int c = 0; c < 2 * blocks; c++) {
-            __m256 x = _mm256_loadu_ps(s + (size_t)(c / 2) * stride + i * SCAN_LANES + c % 2 * 8);
+            __m256 x =
+                _mm256_loadu_ps(from + (size_t)(c / 2) * stride + i * SCAN_LANES + c % 2 * 8);
             if (rule == LOAM_SCAN_GATED_DELTA)
                 x = _mm256_mul_ps(x, _mm256_set1_ps(r->decay));
             float with = rule == LOAM_SCAN_GATED_DELTA ? r->k[i] : r->a[i];
@@ -77,10 +78,10 @@ INLINE void advance(const struct scan_tile *tile, const struct row *r, float *s,
     }
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < 2 * blocks; c++) {
-            float *at = s + (size_t)(c / 2) * stride + i * SCAN_LANES + c % 2 * 8;
-            __m256 x =
-                changed(r, i, _mm256_loadu_ps(at), u[c], _mm256_loadu_ps(v + 8 * c), m[c], rule);
-            _mm256_storeu_ps(at, x);
+            size_t at = (size_t)(c / 2) * stride + i * SCAN_LANES + c % 2 * 8;
+            __m256 x = changed(r, i, _mm256_loadu_ps(from + at), u[c], _mm256_loadu_ps(v + 8 * c),
+                               m[c], rule);
+            _mm256_storeu_ps(s + at, x);
             y[c] = _mm256_fmadd_ps(x, _mm256_set1_ps(r->q[i]), y[c]);
         }
     for (int c = 0; c < 2 * blocks; c++)
@@ -123,12 +124,13 @@ INLINE bool scan_head(const struct scan_tile *tile, size_t column, const int blo
     size_t place = column * tile->key_width, numbers = columns * tile->key_width;
     size_t width = tile->heads * tile->value_width;
     float *s = tile->next_state + place;
-    copy(s, tile->state ? tile->state + place : NULL, numbers);
+    const float *from = tile->state ? tile->state + place : memset(s, 0, numbers * sizeof *s);
     for (size_t row = 0; row < tile->rows; row++) {
         const struct row r = row_of(tile, row, head);
         const float *v = tile->value + row * width + column;
         float *out = tile->out + row * width + column;
-        advance(tile, &r, s, v, out, blocks, rule);
+        advance(tile, &r, from, s, v, out, blocks, rule);
+        from = s;
         finish(tile, head, v, out, columns);
         if (tile->kept_state && row + 1 == tile->kept_rows)
             copy(tile->kept_state + place, s, numbers);
