@@ -89,6 +89,9 @@ int read_ids(int32_t **out, size_t *out_count, const char *path);
  * written in place. */
 int write_whole(const char *name, int (*fill)(FILE *out, void *context), void *context);
 
+/* Whether both names are there and mean one file. */
+int same_file(const char *a, const char *b);
+
 /* Flushes standard output; a full disk or closed pipe is an error. */
 int finish_output(void);
 
@@ -120,6 +123,7 @@ int command_nll(int count, char **arguments);
 int command_embed(int count, char **arguments);
 int command_bench(int count, char **arguments);
 int command_pack(int count, char **arguments);
+int command_quantize(int count, char **arguments);
 int command_template(int count, char **arguments);
 
 #endif

@@ -524,6 +524,71 @@ typedef int32_t (*loam_write_function)(void *user, const void *data, size_t size
 LOAM_API loam_status loam_model_pack(loam_engine *engine, const loam_source *source,
                                      loam_write_function write, void *user, loam_error *error);
 
+/* ---- quantising ------------------------------------------------------------ */
+
+/* Tensors whose name contains `pattern` get the weight type `type` ("Q6_K").
+ * In a pattern '*' stands for any characters, '^' in front for the name's
+ * beginning, '$' behind for its end: "attn_v", "^blk.0.*down", "^output.weight$". */
+typedef struct loam_tensor_override {
+    loam_string pattern; /* not empty */
+    loam_string type;
+} loam_tensor_override;
+
+typedef struct loam_quantize_options {
+    size_t struct_size;
+    loam_string mix; /* which types: a name of loam_mix_name; upper or lower case */
+    /* An importance file (loam_model_importance, or of llama.cpp): how much each
+     * input column of a matrix counts. NULL: all the same; then mixes of few
+     * bits are INVALID_ARGUMENT, since without one they give garbage. */
+    const loam_source *importance;
+    const loam_tensor_override *overrides; /* [override_count]; the first that fits */
+    size_t override_count;
+    loam_string output_type;    /* of the output matrix; empty: as the mix says */
+    loam_string embedding_type; /* of the token table; empty: as the mix says */
+    int32_t keep_output;        /* not 0: the output matrix stays as it is */
+    int32_t pure;               /* not 0: the mix's main type for all that is quantised */
+    int32_t requantize;         /* not 0: weights that are quantised already are taken as well, with loss */
+    int32_t reserved;
+    /* Called on the calling thread, at least every 2 MB read, with bytes done
+     * of total. Another return value than 0 cancels. */
+    int32_t (*progress)(void *user, uint64_t done, uint64_t total);
+    void *progress_user;
+} loam_quantize_options;
+
+/* What quantising did, or would do. */
+typedef struct loam_quantize_info {
+    size_t struct_size;
+    uint64_t input_bytes, output_bytes; /* of all tensors */
+    uint64_t tensors;       /* in the file */
+    uint64_t quantized;     /* tensors whose type changed */
+    uint64_t requantized;   /* of these, from a type that was quantised already */
+    uint64_t fell_back;     /* whose row width did not fit the type they were to have */
+    uint64_t unimportant;   /* quantised tensors that the importance file lacks */
+    uint64_t file_bytes;    /* of the file written */
+} loam_quantize_info;
+
+/* Quantises the model file `source`: a GGUF file with the same keys, matrices
+ * in the types that the mix gives them, everything else as it was. Names and choices are
+ * llama.cpp's. The bytes are the same whatever threads and machine. The source
+ * is read tensor by tensor, in pieces: a model of any size takes some 50 MB of
+ * memory and what its header takes. Written front to back; who writes a file
+ * gives it its name when this returned OK. `write` NULL only fills *out, which
+ * may be NULL otherwise.
+ *
+ * INVALID_ARGUMENT: an unknown name, an importance file that is needed, a
+ * tensor that is quantised already. NUMERIC: a weight that is not finite, or too large for its
+ * type. All name the tensor. Other computing on the engine goes on meanwhile.
+ * [may allocate; blocks; errors: MEMORY, IO, FORMAT, UNSUPPORTED (split and
+ * packed files), NUMERIC, CANCELLED, FORKED] */
+LOAM_API loam_status loam_model_quantize(loam_quantize_info *out, loam_engine *engine,
+                                         const loam_source *source,
+                                         const loam_quantize_options *options,
+                                         loam_write_function write, void *user, loam_error *error);
+
+/* The name of mix `index` in [0, ...), such as "Q4_K_M"; NULL beyond the last; static.
+ * [any thread] */
+LOAM_API const char *loam_mix_name(size_t index);
+
 /* ---- session: how to generate ------------------------------------------ */
 
 struct loam_session_options {

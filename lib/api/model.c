@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/api.h"
+#include "format/mix.h"
 
 loam_status loam_api_open_source(struct source *out, const loam_source *given, loam_error *error)
 {
@@ -102,6 +103,46 @@ loam_status loam_model_pack(loam_engine *engine, const loam_source *given,
     status = loam_model_write_packed(engine, &source, write, user, error);
     loam_source_close(&source);
     return status;
+}
+
+loam_status loam_model_quantize(loam_quantize_info *out, loam_engine *engine,
+                                const loam_source *given,
+                                const loam_quantize_options *given_options,
+                                loam_write_function write, void *user, loam_error *error)
+{
+    loam_quantize_options options;
+    loam_quantize_info info;
+    struct source source, importance;
+    loam_status status = loam_api_given(engine, "engine", error);
+    if (!status && (out || !write))
+        status = loam_struct_check(out, "out", error);
+    if (!status)
+        status =
+            loam_struct_read(&options, sizeof options, given_options, "quantize options", error);
+    if (!status)
+        status = loam_engine_check(engine, error);
+    if (!status)
+        status = loam_api_open_source(&source, given, error);
+    if (status)
+        return status;
+    if (options.importance)
+        status = loam_api_open_source(&importance, options.importance, error);
+    if (!status) {
+        status = loam_quantize_file(&info, engine, &source, options.importance ? &importance : NULL,
+                                    &options, write, user, error);
+        if (options.importance)
+            loam_source_close(&importance);
+    }
+    loam_source_close(&source);
+    if (!status && out)
+        loam_struct_write(out, &info, sizeof info);
+    return status;
+}
+
+const char *loam_mix_name(size_t index)
+{
+    const struct mix *mix = loam_mix_at(index);
+    return mix ? mix->name : NULL;
 }
 
 loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_error *error)

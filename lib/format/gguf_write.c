@@ -66,6 +66,13 @@ void loam_gguf_write_u32(struct gguf_writer *writer, const char *key, uint32_t v
     write_integer(writer, value, 4);
 }
 
+void loam_gguf_write_text(struct gguf_writer *writer, const char *key, struct gguf_string value)
+{
+    write_string(writer, (struct gguf_string){.data = key, .length = strlen(key)});
+    write_integer(writer, GGUF_STRING, 4);
+    write_string(writer, value);
+}
+
 void loam_gguf_write_tensor(struct gguf_writer *writer, const struct gguf_tensor *tensor,
                             uint32_t type, uint64_t offset)
 {

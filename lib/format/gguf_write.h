@@ -26,6 +26,7 @@ void loam_gguf_write_preamble(struct gguf_writer *writer, uint64_t tensor_count,
 /* An entry as it was read, and one made here. */
 void loam_gguf_write_entry(struct gguf_writer *writer, const struct gguf_entry *entry);
 void loam_gguf_write_u32(struct gguf_writer *writer, const char *key, uint32_t value);
+void loam_gguf_write_text(struct gguf_writer *writer, const char *key, struct gguf_string value);
 
 /* What the header says of a tensor; offset counts from the end of the padded
  * header. */

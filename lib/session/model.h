@@ -72,6 +72,12 @@ loam_status loam_embed_compute(loam_model *model, const int32_t *tokens, size_t 
 loam_status loam_model_write_packed(loam_engine *engine, struct source *source,
                                     loam_write_function write, void *user, loam_error *error);
 
+/* quantize.c: see loam_model_quantize. `options` is complete; `importance` is open,
+ * or NULL. */
+loam_status loam_quantize_file(loam_quantize_info *out, loam_engine *engine, struct source *source,
+                               struct source *importance, const loam_quantize_options *options,
+                               loam_write_function write, void *user, loam_error *error);
+
 /* A tokenizer with one reference that takes over `tokenizer`, which is
  * destroyed on failure. */
 loam_status loam_model_wrap_tokenizer(loam_tokenizer **out, loam_engine *engine,
