@@ -344,6 +344,18 @@ void loam_experts_linear(void *context, uint32_t index, int32_t worker)
     work->program->backend->kernels.linear[weight->type->id](&tile);
 }
 
+const float *loam_experts_input(const struct work *work, uint32_t expert, uint32_t *rows)
+{
+    const struct phase *phase = work->phase;
+    const struct expert_buffers *b = &work->program->mixtures[phase->node->index];
+    bool down = phase->product == EXPERT_DOWN;
+    size_t width = down ? phase->node->hidden : phase->node->width;
+    const float *x = loam_work_buffer(work->program, down ? b->up : b->x);
+    struct order order = order_of(work);
+    *rows = order.first[expert + 1] - order.first[expert];
+    return x + order.first[expert] * width;
+}
+
 /* ---- heads ---------------------------------------------------------------- */
 
 /* Row blocks of one head, then the next head. Quantised rows of a head do not

@@ -197,6 +197,8 @@ static bool run_phase(struct work *work, uint32_t output_count)
     work->token_rows = work->rows;
     if (phase->kind >= PHASE_EXPERT_GATHER && phase->kind <= PHASE_EXPERT_ACTIVATE)
         work->rows *= node->experts.used;
+    if (step->observe)
+        loam_observe_phase(work);
     void (*run)(void *, uint32_t, int32_t) = run_row_tile;
     uint32_t tiles;
     if (phase->kind == PHASE_LINEAR) {

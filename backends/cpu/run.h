@@ -71,6 +71,13 @@ static inline void loam_work_tile_rows(const struct work *work, uint32_t tile, s
     *count = loam_min(work->rows_per_tile, work->rows - *first);
 }
 
+/* observe.c: shows the phase's input to the step's observer, if it is a product. */
+void loam_observe_phase(const struct work *work);
+
+/* experts.c: the rows of expert `expert` that the phase's product takes, and
+ * their number. */
+const float *loam_experts_input(const struct work *work, uint32_t expert, uint32_t *rows);
+
 /* run_rows.c: rows [first, first + count) of a phase that works row by row. */
 void loam_run_rows(const struct work *work, size_t first, size_t count);
 

@@ -123,6 +123,7 @@ int command_nll(int count, char **arguments);
 int command_embed(int count, char **arguments);
 int command_bench(int count, char **arguments);
 int command_pack(int count, char **arguments);
+int command_imatrix(int count, char **arguments);
 int command_quantize(int count, char **arguments);
 int command_template(int count, char **arguments);
 

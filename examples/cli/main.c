@@ -16,6 +16,7 @@ static const struct command {
     {"embed", command_embed, "the embedding of a token file"},
     {"pack", command_pack, "a model file in the form that opens by mapping"},
     {"quantize", command_quantize, "a model file in smaller weight types"},
+    {"imatrix", command_imatrix, "how much input columns count, for quantize"},
     {"template", command_template, "a chat template and a JSON context to text"},
     {"bench", command_bench, "prompt and decode speed"},
 };

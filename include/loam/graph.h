@@ -292,6 +292,18 @@ typedef struct loam_step_sequence {
     uint32_t context;   /* positions that it may grow to, the same in all of its steps; 0: unknown */
 } loam_step_sequence;
 
+/* What a product is about to take. */
+typedef struct loam_observation {
+    size_t struct_size;
+    const char *weight; /* the name of its weight; lives as long as the graph */
+    uint32_t matrix;    /* which of the weight's matrices: an expert, or a head */
+    uint32_t matrices;  /* how many it has */
+    uint32_t width;     /* numbers that the product takes of each row */
+    uint32_t rows;
+    size_t stride;      /* numbers from row to row */
+    const float *x;     /* [rows][stride]; readable during the call */
+} loam_observation;
+
 /* One pass over the weights. Thread rule: all of it must stay unchanged until
  * loam_graph_run returns. */
 typedef struct loam_step_descriptor {
@@ -308,6 +320,10 @@ typedef struct loam_step_descriptor {
      * ends the step with CANCELLED. May be NULL. */
     int32_t (*stop)(void *user);
     void *stop_user;
+    /* Shown the input of each product that the CPU computes, in the graph's
+     * order, on the calling thread. May be NULL, and costs nothing then. */
+    void (*observe)(void *user, const loam_observation *observation);
+    void *observe_user;
 } loam_step_descriptor;
 
 /* Runs one step. Allocates nothing.

@@ -585,6 +585,32 @@ LOAM_API loam_status loam_model_quantize(loam_quantize_info *out, loam_engine *e
                                          const loam_quantize_options *options,
                                          loam_write_function write, void *user, loam_error *error);
 
+typedef struct loam_importance_options {
+    size_t struct_size;
+    uint32_t chunk_tokens; /* tokens that are read together, each chunk as a text of its own; 0: 512 */
+    uint32_t reserved;
+    loam_string dataset;   /* what the text is called, for the file's reader; may be empty */
+    /* Called on the calling thread before each step, with tokens done of total.
+     * Another return value than 0 cancels. */
+    int32_t (*progress)(void *user, uint64_t done, uint64_t total);
+    void *progress_user;
+} loam_importance_options;
+
+/* Lets `model` read tokens[count], a long text of the kind that it is for, and
+ * writes an importance file for loam_model_quantize: for each matrix of its layers
+ * the squares of what it was multiplied with, summed by input column, and by expert
+ * where there are experts. The file is GGUF in llama.cpp's form (general.type
+ * "imatrix"). The text is cut into chunks; what does not fill the last one is
+ * left out, unless it is the only one. Where the vocabulary asks for a begin
+ * token each chunk's first token is replaced by it. The bytes are the same whatever threads and
+ * machine. options may be NULL.
+ * [may allocate; blocks; errors: MEMORY, IO, UNSUPPORTED (models that give embeddings),
+ * NUMERIC, CANCELLED, FORKED] */
+LOAM_API loam_status loam_model_importance(loam_model *model, const int32_t *tokens, size_t count,
+                                           const loam_importance_options *options,
+                                           loam_write_function write, void *user,
+                                           loam_error *error);
+
 /* The name of mix `index` in [0, ...), such as "Q4_K_M"; NULL beyond the last; static.
  * [any thread] */
 LOAM_API const char *loam_mix_name(size_t index);

@@ -139,6 +139,23 @@ loam_status loam_model_quantize(loam_quantize_info *out, loam_engine *engine,
     return status;
 }
 
+loam_status loam_model_importance(loam_model *model, const int32_t *tokens, size_t count,
+                                  const loam_importance_options *given, loam_write_function write,
+                                  void *user, loam_error *error)
+{
+    loam_importance_options options;
+    loam_status status = loam_api_given(model, "model", error);
+    if (!status)
+        status = loam_api_given(tokens, "tokens", error);
+    if (!status && !write)
+        status = loam_fail(error, LOAM_INVALID_ARGUMENT, "write is NULL");
+    if (!status)
+        status = loam_struct_read(&options, sizeof options, given, "importance options", error);
+    if (status)
+        return status;
+    return loam_importance_collect(model, tokens, count, &options, write, user, error);
+}
+
 const char *loam_mix_name(size_t index)
 {
     const struct mix *mix = loam_mix_at(index);

@@ -47,6 +47,9 @@ struct loam_session {
     char *given; /* an event's text */
     size_t given_capacity;
     loam_timings timings;
+    /* As of loam_step_descriptor, for the steps of loam_session_compute. */
+    void (*observe)(void *user, const loam_observation *observation);
+    void *observe_user;
 };
 
 /* ---- session.c: content ---- */
@@ -74,6 +77,11 @@ void loam_session_end(loam_event *event, loam_session *session, int32_t reason);
 
 /* Forgets text and counts of an earlier generation. */
 void loam_session_reset_text(loam_session *session);
+
+/* importance.c: see loam_model_importance. */
+loam_status loam_importance_collect(loam_model *model, const int32_t *tokens, size_t count,
+                                    const loam_importance_options *options,
+                                    loam_write_function write, void *user, loam_error *error);
 
 /* ---- step.c: computing ---- */
 

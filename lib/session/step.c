@@ -111,6 +111,8 @@ loam_status loam_session_compute(loam_session *session, float *logits, size_t ro
         begin_batch(&batch, model);
         add_rows(&batch, session, 0, piece, own ? 1 : outputs);
         float *destination = own ? session->logits : logits;
+        batch.step.observe = session->observe;
+        batch.step.observe_user = session->observe_user;
         batch.step.result = destination ? destination : session->logits;
         status = execute(&batch, error);
         if (!status && (batch.memory->numeric[0] ||
