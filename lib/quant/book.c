@@ -5,67 +5,121 @@
 
 enum { NO_ENTRY = -1 };
 
-/* Levels are compared without sign; entries with signed bytes become so by this. */
-static uint64_t flip_of(const struct book *book)
-{
-    bool is_signed = (book->levels[0] & 0x80) != 0;
-    return is_signed ? LOAM_BYTES_OF_ONE * 0x80 : 0;
-}
-
-static uint64_t word_of(const struct book *book, size_t entry)
-{
-    return (book->eights ? book->eights[entry] : book->fours[entry]) ^ flip_of(book);
-}
-
-static int32_t find(const struct book *book, uint64_t word)
-{
-    size_t first = 0, end = book->entry_count;
-    while (first < end) {
-        size_t middle = (first + end) / 2;
-        uint64_t here = word_of(book, middle);
-        if (here == word)
-            return (int32_t)middle;
-        if (here < word)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    return NO_ENTRY;
-}
-
 static float level_of(const struct book *book, size_t level)
 {
     return (float)(int8_t)book->levels[level];
 }
 
-/* The two levels next to each number, as bytes, and what the second costs. */
-struct choice {
-    uint64_t word;       /* of the first ones */
-    uint64_t changes[8]; /* what makes byte i the second one */
-    float cost[8];
+void loam_book_index(struct book_index *out, const struct book *book)
+{
+    uint32_t power = 1;
+    memset(out, 0, sizeof *out);
+    out->book = book;
+    for (size_t i = 0; i < book->width; i++, power *= (uint32_t)book->level_count)
+        out->powers[i] = (uint16_t)power;
+    for (size_t e = 0; e < book->entry_count; e++) {
+        uint32_t number = 0;
+        for (size_t i = 0; i < book->width; i++) {
+            int32_t value = loam_book_number(book, e, i);
+            for (size_t level = 1; level < book->level_count; level++)
+                number += value >= (int8_t)book->levels[level] ? out->powers[i] : 0;
+        }
+        out->bits[number / 64] |= 1ull << number % 64;
+    }
+    for (size_t i = 1; i < LOAM_COUNT_OF(out->bits); i++)
+        out->before[i] = (uint16_t)(out->before[i - 1] + __builtin_popcountll(out->bits[i - 1]));
+}
+
+static int32_t find(const struct book_index *index, int32_t number)
+{
+    uint64_t bits = index->bits[number / 64], bit = 1ull << number % 64;
+    if (!(bits & bit))
+        return NO_ENTRY;
+    return index->before[number / 64] + __builtin_popcountll(bits & (bit - 1));
+}
+
+/* Another level of one number: what it costs more than the nearest, and what it
+ * adds to the word's number. */
+struct change {
+    float cost;
+    int16_t adds;
+    uint8_t place;
 };
 
-static void choose_levels(struct choice *out, const struct book *book, const float *t,
-                          const float *w)
+enum { MOST_CHANGES = 16 }; /* two of each of 8 numbers, or four of each of 4 */
+
+/* The number of the word of nearest levels, and the levels around
+ * them. */
+static int32_t choose_levels(struct change *changes, size_t *count, const struct book_index *index,
+                             const float *t, const float *w)
 {
-    out->word = 0;
+    const struct book *book = index->book;
+    int reach = book->width == 4 ? 2 : 1;
+    int32_t number = 0;
+    *count = 0;
     for (size_t i = 0; i < book->width; i++) {
         size_t first = 0;
         while (first + 1 < book->level_count &&
                2 * t[i] > level_of(book, first) + level_of(book, first + 1))
             first++;
-        size_t second = first == 0 ? 1 : first - 1;
-        if (first > 0 && first + 1 < book->level_count && t[i] > level_of(book, first))
-            second = first + 1;
-        float near = t[i] - level_of(book, first), far = t[i] - level_of(book, second);
-        uint64_t a = book->levels[first], b = book->levels[second];
-        out->word |= a << 8 * i;
-        out->changes[i] = (a ^ b) << 8 * i;
-        out->cost[i] = w[i] * (far * far - near * near);
+        float near = t[i] - level_of(book, first);
+        number += (int32_t)first * index->powers[i];
+        for (int step = -reach; step <= reach; step++) {
+            int level = (int)first + step;
+            if (step == 0 || level < 0 || level >= (int)book->level_count)
+                continue;
+            float far = t[i] - level_of(book, (size_t)level);
+            changes[(*count)++] = (struct change){.cost = w[i] * (far * far - near * near),
+                                                  .adds = (int16_t)(step * index->powers[i]),
+                                                  .place = (uint8_t)i};
+        }
     }
-    out->word ^= flip_of(book);
-    if (book->width == 4)
-        out->word &= 0xFFFFFFFFu;
+    return number;
+}
+
+static void sort_by_cost(struct change *changes, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct change one = changes[i];
+        size_t at = i;
+        for (; at > 0 && changes[at - 1].cost > one.cost; at--)
+            changes[at] = changes[at - 1];
+        changes[at] = one;
+    }
+}
+
+struct nearest {
+    int32_t entry;
+    float cost;
+};
+
+/* Keeps a word that is an entry and costs less. */
+static inline void consider(struct nearest *best, const struct book_index *index, int32_t number,
+                            float cost)
+{
+    int32_t entry = find(index, number);
+    if (entry != NO_ENTRY)
+        *best = (struct nearest){entry, cost};
+}
+
+/* Words with two changes, or three if there was none with two. */
+static void consider_pairs(struct nearest *best, const struct book_index *index, int32_t number,
+                           const struct change *changes, size_t count, bool triples)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = i + 1; j < count; j++) {
+            float cost = changes[i].cost + changes[j].cost;
+            if (cost >= best->cost)
+                break;
+            if (changes[i].place == changes[j].place)
+                continue;
+            int32_t other = number + changes[i].adds + changes[j].adds;
+            if (!triples)
+                consider(best, index, other, cost);
+            for (size_t k = j + 1; triples && k < count && cost + changes[k].cost < best->cost; k++)
+                if (changes[k].place != changes[i].place && changes[k].place != changes[j].place)
+                    consider(best, index, other + changes[k].adds, cost + changes[k].cost);
+        }
 }
 
 static size_t nearest_of_all(const struct book *book, const float *t, const float *w)
@@ -86,25 +140,21 @@ static size_t nearest_of_all(const struct book *book, const float *t, const floa
     return best;
 }
 
-size_t loam_book_nearest(const struct book *book, const float *t, const float *w)
+size_t loam_book_nearest(const struct book_index *index, const float *t, const float *w)
 {
-    struct choice choice;
-    choose_levels(&choice, book, t, w);
-    int32_t best = find(book, choice.word);
-    if (best != NO_ENTRY)
-        return (size_t)best;
-    float least = 0x1p100f;
-    for (size_t i = 0; i < book->width; i++) /* one or two numbers take their second level */
-        for (size_t j = i; j < book->width; j++) {
-            float cost = choice.cost[i] + (i == j ? 0 : choice.cost[j]);
-            uint64_t changes = choice.changes[i] | choice.changes[j];
-            int32_t entry = cost < least ? find(book, choice.word ^ changes) : NO_ENTRY;
-            if (entry != NO_ENTRY) {
-                best = entry;
-                least = cost;
-            }
-        }
-    return best != NO_ENTRY ? (size_t)best : nearest_of_all(book, t, w);
+    struct change changes[MOST_CHANGES];
+    size_t count;
+    int32_t number = choose_levels(changes, &count, index, t, w);
+    struct nearest best = {find(index, number), 0x1p100f};
+    if (best.entry != NO_ENTRY)
+        return (size_t)best.entry;
+    sort_by_cost(changes, count);
+    for (size_t i = 0; i < count && best.entry == NO_ENTRY; i++)
+        consider(&best, index, number + changes[i].adds, changes[i].cost);
+    consider_pairs(&best, index, number, changes, count, false);
+    if (best.entry == NO_ENTRY)
+        consider_pairs(&best, index, number, changes, count, true);
+    return best.entry != NO_ENTRY ? (size_t)best.entry : nearest_of_all(index->book, t, w);
 }
 
 /* ---- blocks --------------------------------------------------------------------- */
@@ -134,16 +184,17 @@ static uint8_t split_signs(float *magnitudes, const float *x, const float *w, bo
 static struct fit_sums choose_entries(struct book_fit *fit, const float *magnitudes, const float *w,
                                       size_t first, float scale)
 {
-    size_t width = fit->book->width;
+    const struct book *book = fit->index->book;
+    size_t width = book->width;
     float t[8], inverse = scale > 0x1p-120f ? 1 / scale : 0;
     struct fit_sums sums = {0, 0};
     for (size_t at = first; at < first + fit->sub_block; at += width) {
         for (size_t i = 0; i < width; i++)
             t[i] = magnitudes[at + i] * inverse;
-        size_t entry = loam_book_nearest(fit->book, t, w + at);
+        size_t entry = loam_book_nearest(fit->index, t, w + at);
         fit->entries[at / width] = (uint16_t)entry;
         for (size_t i = 0; i < width; i++) {
-            float g = (float)loam_book_number(fit->book, entry, i);
+            float g = (float)loam_book_number(book, entry, i);
             sums.xq += w[at + i] * magnitudes[at + i] * g;
             sums.qq += w[at + i] * g * g;
         }
@@ -155,15 +206,16 @@ static struct fit_sums choose_entries(struct book_fit *fit, const float *magnitu
 static float fit_sub_block(struct book_fit *fit, const float *magnitudes, const float *w,
                            size_t first)
 {
-    enum { TRIES = 12 };
+    enum { TRIES = 7 };
     float most = 0, scale = 0, best = 0;
     for (size_t i = first; i < first + fit->sub_block; i++)
         most = magnitudes[i] > most ? magnitudes[i] : most;
     if (!(most >= 0x1p-100f) || most > 0x1p60f)
         return 0;
-    float end = (float)fit->book->levels[fit->book->level_count - 1];
+    const struct book *book = fit->index->book;
+    float end = (float)book->levels[book->level_count - 1];
     for (int t = 0; t < TRIES; t++) {
-        float candidate = most / (end * (0.75f + 0.07f * (float)t));
+        float candidate = most / (end * (0.8f + 0.11f * (float)t));
         struct fit_sums sums = choose_entries(fit, magnitudes, w, first, candidate);
         float gain = sums.xq > 0 && sums.qq > 0 ? sums.xq * sums.xq / sums.qq : 0;
         if (gain > best) {

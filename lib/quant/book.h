@@ -19,8 +19,22 @@ struct book {
     size_t level_count;
 };
 
+/* Which words are entries. A word's number has its numbers' levels as digits,
+ * so that entries ascend with theirs. Made anew for some blocks at a time: it is
+ * cheaper than a look-up table that the library would carry. */
+enum { BOOK_NUMBERS = 6561 }; /* 3 levels of 8 numbers; 8 of 4 are fewer */
+
+struct book_index {
+    const struct book *book;
+    uint16_t powers[8]; /* what one level more of number i adds */
+    uint64_t bits[(BOOK_NUMBERS + 63) / 64];
+    uint16_t before[(BOOK_NUMBERS + 63) / 64]; /* entries of lower words of bits */
+};
+
+void loam_book_index(struct book_index *out, const struct book *book);
+
 /* The entry with the least sum of w (t - entry)^2, or one about as good. */
-size_t loam_book_nearest(const struct book *book, const float *t, const float *w);
+size_t loam_book_nearest(const struct book_index *index, const float *t, const float *w);
 
 /* Number i of an entry. */
 static inline int32_t loam_book_number(const struct book *book, size_t entry, size_t i)
@@ -31,7 +45,7 @@ static inline int32_t loam_book_number(const struct book *book, size_t entry, si
 
 /* What is fitted of a block of 256: value = unit * (2 scales + 1) * signed entry. */
 struct book_fit {
-    const struct book *book;
+    const struct book_index *index;
     size_t sub_block;   /* numbers with one scale: 16 or 32 */
     int32_t most_scale; /* 15 */
     bool even_signs;    /* the signs of 8 numbers are even in number */

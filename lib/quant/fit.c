@@ -159,8 +159,8 @@ float loam_fit_scale(const float *x, const float *w, size_t n, const struct fit_
         return 0;
     float end = levels->curve ? -(float)levels->curve[0] : (float)-levels->lo;
     end = end > 0 ? end : (float)levels->hi;
-    float step = levels->curve ? end / 40 : end < 3 ? 0.1f : 0.2f;
-    int tries = !levels->curve && end >= 16 ? 4 : 10; /* fine levels need few */
+    float step = levels->curve ? end / 25 : end < 3 ? 0.1f : 0.2f;
+    int tries = levels->curve ? 6 : end >= 16 ? 4 : 10; /* fine levels need few */
     find_signs(&first, &last, least, greatest, levels);
     for (int t = -tries; t <= tries; t++)
         for (int sign = first; sign <= last; sign += 2) {

@@ -43,9 +43,10 @@ static void dequantize(float *out, const void *blocks, size_t n)
     loam_integers_dequantize(&loam_type_iq1_s, out, blocks, n);
 }
 
-static void quantize_block(struct block *out, const float *x, const float *importance)
+static void quantize_block(struct block *out, const float *x, const float *importance,
+                           const struct book_index *index)
 {
-    struct shifted_fit fit = {.sub_block = 32, .shift_run = 32};
+    struct shifted_fit fit = {.index = index, .sub_block = 32, .shift_run = 32};
     loam_shifted_fit(&fit, x, importance);
     memset(out, 0, sizeof *out);
     out->d = fit.d;
@@ -61,9 +62,11 @@ static void quantize_block(struct block *out, const float *x, const float *impor
 
 static void quantize(void *blocks, const float *x, const float *importance, size_t n)
 {
+    struct book_index index;
+    loam_shifted_index(&index);
     for (size_t i = 0; i < n; i += 256) {
         struct block block;
-        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        quantize_block(&block, x + i, importance ? importance + i : NULL, &index);
         memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
     }
 }

@@ -41,10 +41,11 @@ static const struct book book = {.eights = loam_grid_iq2_s,
                                  .levels = {8, 25, 43},
                                  .level_count = 3};
 
-static void quantize_block(struct block *out, const float *x, const float *importance)
+static void quantize_block(struct block *out, const float *x, const float *importance,
+                           const struct book_index *index)
 {
     struct book_fit fit = {
-        .book = &book, .sub_block = 16, .most_scale = 15, .even_signs = false, .factor = 0.125f};
+        .index = index, .sub_block = 16, .most_scale = 15, .even_signs = false, .factor = 0.125f};
     loam_book_fit(&fit, x, importance);
     memset(out, 0, sizeof *out);
     out->d = fit.d;
@@ -59,9 +60,11 @@ static void quantize_block(struct block *out, const float *x, const float *impor
 
 static void quantize(void *blocks, const float *x, const float *importance, size_t n)
 {
+    struct book_index index;
+    loam_book_index(&index, &book);
     for (size_t i = 0; i < n; i += 256) {
         struct block block;
-        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        quantize_block(&block, x + i, importance ? importance + i : NULL, &index);
         memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
     }
 }

@@ -45,10 +45,11 @@ static const struct book book = {.fours = loam_grid_iq3_s,
                                  .levels = {1, 3, 5, 7, 9, 11, 13, 15},
                                  .level_count = 8};
 
-static void quantize_block(struct block *out, const float *x, const float *importance)
+static void quantize_block(struct block *out, const float *x, const float *importance,
+                           const struct book_index *index)
 {
     struct book_fit fit = {
-        .book = &book, .sub_block = 32, .most_scale = 15, .even_signs = false, .factor = 1};
+        .index = index, .sub_block = 32, .most_scale = 15, .even_signs = false, .factor = 1};
     loam_book_fit(&fit, x, importance);
     memset(out, 0, sizeof *out);
     out->d = fit.d;
@@ -65,9 +66,11 @@ static void quantize_block(struct block *out, const float *x, const float *impor
 
 static void quantize(void *blocks, const float *x, const float *importance, size_t n)
 {
+    struct book_index index;
+    loam_book_index(&index, &book);
     for (size_t i = 0; i < n; i += 256) {
         struct block block;
-        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        quantize_block(&block, x + i, importance ? importance + i : NULL, &index);
         memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
     }
 }

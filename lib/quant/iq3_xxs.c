@@ -43,10 +43,11 @@ static const struct book book = {.fours = loam_grid_iq3_xxs,
                                  .levels = {4, 12, 20, 28, 36, 44, 52, 62},
                                  .level_count = 8};
 
-static void quantize_block(struct block *out, const float *x, const float *importance)
+static void quantize_block(struct block *out, const float *x, const float *importance,
+                           const struct book_index *index)
 {
     struct book_fit fit = {
-        .book = &book, .sub_block = 32, .most_scale = 15, .even_signs = true, .factor = 0.25f};
+        .index = index, .sub_block = 32, .most_scale = 15, .even_signs = true, .factor = 0.25f};
     loam_book_fit(&fit, x, importance);
     memset(out, 0, sizeof *out);
     out->d = fit.d;
@@ -63,9 +64,11 @@ static void quantize_block(struct block *out, const float *x, const float *impor
 
 static void quantize(void *blocks, const float *x, const float *importance, size_t n)
 {
+    struct book_index index;
+    loam_book_index(&index, &book);
     for (size_t i = 0; i < n; i += 256) {
         struct block block;
-        quantize_block(&block, x + i, importance ? importance + i : NULL);
+        quantize_block(&block, x + i, importance ? importance + i : NULL, &index);
         memcpy((char *)blocks + i / 256 * sizeof block, &block, sizeof block);
     }
 }

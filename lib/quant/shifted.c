@@ -9,9 +9,14 @@ static const struct book book = {.eights = loam_grid_iq1,
 
 enum { MOST_SCALE = 7 };
 
+void loam_shifted_index(struct book_index *out)
+{
+    loam_book_index(out, &book);
+}
+
 /* Entries of a run with one shift, at a scale; the sums that they give. */
-static struct fit_sums choose_run(uint16_t *entries, const float *x, const float *w, size_t count,
-                                  float scale, float shift)
+static struct fit_sums choose_run(uint16_t *entries, const struct book_index *index, const float *x,
+                                  const float *w, size_t count, float scale, float shift)
 {
     float inverse = scale > 0x1p-120f ? 1 / scale : 0;
     struct fit_sums sums = {0, 0};
@@ -19,7 +24,7 @@ static struct fit_sums choose_run(uint16_t *entries, const float *x, const float
         float t[8];
         for (size_t i = 0; i < 8; i++)
             t[i] = x[at + i] * inverse - shift;
-        size_t entry = loam_book_nearest(&book, t, w + at);
+        size_t entry = loam_book_nearest(index, t, w + at);
         entries[at / 8] = (uint16_t)entry;
         for (size_t i = 0; i < 8; i++) {
             float value = (float)loam_book_number(&book, entry, i) + shift;
@@ -39,8 +44,8 @@ static struct fit_sums choose_sub_block(struct shifted_fit *fit, const float *x,
         uint16_t entries[2][4];
         struct fit_sums sums[2];
         for (size_t down = 0; down < 2; down++)
-            sums[down] = choose_run(entries[down], x + at, w + at, fit->shift_run, scale,
-                                    down ? -1.0f : 1.0f);
+            sums[down] = choose_run(entries[down], fit->index, x + at, w + at, fit->shift_run,
+                                    scale, down ? -1.0f : 1.0f);
         float up_error = scale * (scale * sums[0].qq - 2 * sums[0].xq);
         float down_error = scale * (scale * sums[1].qq - 2 * sums[1].xq);
         size_t down = down_error < up_error;
@@ -56,7 +61,7 @@ static struct fit_sums choose_sub_block(struct shifted_fit *fit, const float *x,
 
 static float fit_sub_block(struct shifted_fit *fit, const float *x, const float *w, size_t first)
 {
-    enum { TRIES = 10 };
+    enum { TRIES = 6 };
     float most = 0, scale = 0, best = 0;
     for (size_t i = first; i < first + fit->sub_block; i++) {
         float magnitude = x[i] < 0 ? -x[i] : x[i];
@@ -65,7 +70,7 @@ static float fit_sub_block(struct shifted_fit *fit, const float *x, const float 
     if (!(most >= 0x1p-100f) || most > 0x1p60f)
         return 0;
     for (int t = 0; t < TRIES; t++) {
-        float candidate = most / (9 * (0.9f + 0.15f * (float)t));
+        float candidate = most / (9 * (0.95f + 0.26f * (float)t));
         struct fit_sums sums = choose_sub_block(fit, x, w, first, candidate);
         float gain = sums.xq > 0 && sums.qq > 0 ? sums.xq * sums.xq / sums.qq : 0;
         if (gain > best) {

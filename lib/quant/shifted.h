@@ -7,6 +7,7 @@
 #include "quant/book.h"
 
 struct shifted_fit {
+    const struct book_index *index;
     size_t sub_block; /* numbers with one scale: 16 or 32 */
     size_t shift_run; /* numbers with one shift: 8 or 32, at most a sub-block */
     uint16_t d;
@@ -14,6 +15,9 @@ struct shifted_fit {
     uint16_t entries[32];
     bool down[32]; /* of each 8 numbers */
 };
+
+/* The index of both types' book. */
+void loam_shifted_index(struct book_index *out);
 
 void loam_shifted_fit(struct shifted_fit *fit, const float *x, const float *importance);
 
