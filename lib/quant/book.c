@@ -46,15 +46,14 @@ struct change {
     uint8_t place;
 };
 
-enum { MOST_CHANGES = 16 }; /* two of each of 8 numbers, or four of each of 4 */
+enum { MOST_CHANGES = 16 }; /* two of each number */
 
-/* The number of the word of nearest levels, and the levels around
- * them. */
+/* The number of the word of nearest levels, and the levels below
+ * and above. */
 static int32_t choose_levels(struct change *changes, size_t *count, const struct book_index *index,
                              const float *t, const float *w)
 {
     const struct book *book = index->book;
-    int reach = book->width == 4 ? 2 : 1;
     int32_t number = 0;
     *count = 0;
     for (size_t i = 0; i < book->width; i++) {
@@ -64,9 +63,9 @@ static int32_t choose_levels(struct change *changes, size_t *count, const struct
             first++;
         float near = t[i] - level_of(book, first);
         number += (int32_t)first * index->powers[i];
-        for (int step = -reach; step <= reach; step++) {
+        for (int step = -1; step <= 1; step += 2) {
             int level = (int)first + step;
-            if (step == 0 || level < 0 || level >= (int)book->level_count)
+            if (level < 0 || level >= (int)book->level_count)
                 continue;
             float far = t[i] - level_of(book, (size_t)level);
             changes[(*count)++] = (struct change){.cost = w[i] * (far * far - near * near),

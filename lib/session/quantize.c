@@ -283,15 +283,17 @@ static uint32_t largest_bits(const float *x, size_t count)
     return most;
 }
 
-/* The weights out[count] of which `blocks` are the quantised form: false if that
- * is out of the type's range. Only large ones can be. */
+/* Whether the type can hold the weights of which `blocks` are the quantised form:
+ * beyond its range they come back infinite, or as zeros. Only large ones do. */
 static bool in_range(float *x, const struct weight_type *type, const unsigned char *blocks,
                      size_t count, uint32_t largest)
 {
     if (largest < 0x47000000u) /* 2^15: scales in half precision reach to 65504 */
         return true;
     type->dequantize(x, blocks, count);
-    return largest_bits(x, count) < 0x7F800000u;
+    uint32_t found = largest_bits(x, count);
+    return found < 0x7F800000u &&
+           loam_float_from_bits(found) >= loam_float_from_bits(largest) / 256;
 }
 
 /* Weights [at, at + count) of the tensor, within one row. */

@@ -7,6 +7,7 @@
 Prints TAP. The model is models/stories260K.gguf of the reference data."""
 import json
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -17,6 +18,8 @@ import time
 PROGRAM = sys.argv[1]
 DATA = os.environ.get("LOAM_DATA", "")
 MODEL = os.path.join(DATA, "models", "stories260K.gguf")
+# Of random weights, with rows of 256 numbers.
+WIDE_MODEL = os.path.join(os.environ.get("LOAM_BUILD", "."), "tests", "tools", "tiny-256-F16.gguf")
 tests = []
 
 
@@ -48,7 +51,8 @@ def no_command_and_unknown_command():
 
 @test
 def every_command_has_help():
-    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench", "embed"):
+    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench", "embed", "pack", "quantize",
+                    "imatrix"):
         result = loam(command, "--help")
         assert result.returncode == 0 and b"usage" in result.stdout, command
 
@@ -257,6 +261,83 @@ def info_and_tokens():
     assert loam("tokens", "-m", MODEL, "--no-bos", text=b"Once upon").stdout == b"403 407\n"
     assert loam("tokens", "-m", MODEL, "--no-bos", "--parse-special", text=b"<s>").stdout.split()[0] == b"1"
     assert json.loads(loam("tokens", "-m", MODEL, "--json", text=b"Once upon").stdout) == [1, 403, 407]
+
+
+def float_types(path):
+    return {t["name"]: t["type"] for t in json.loads(loam("info", path, "--json").stdout)["tensors"]}
+
+
+@needs_model
+def a_model_is_quantised():
+    with tempfile.TemporaryDirectory() as folder:
+        text, matrix, out = [os.path.join(folder, name) for name in ("t.txt", "m.imatrix", "o.gguf")]
+        with open(text, "w") as file:
+            file.write("Once upon a time there was a little girl. " * 60)
+        result = loam("imatrix", "-m", MODEL, "-f", text, "-o", matrix, "--chunk", "64", "--chunks", "3")
+        assert result.returncode == 0 and b"3 chunks" in result.stderr, result.stderr
+        result = loam("quantize", MODEL, out, "q4_0", "--imatrix", matrix, "--tensor", "attn_v=q8_0", "-q")
+        assert result.returncode == 0 and not result.stderr, result.stderr
+        types = float_types(out)
+        assert types["blk.0.attn_v.weight"] == "Q8_0" and types["output.weight"] == "Q8_0", types
+        assert types["blk.1.attn_q.weight"] == "Q4_0" and types["output_norm.weight"] == "F32", types
+        again = loam("quantize", MODEL, os.path.join(folder, "1.gguf"), "Q4_0", "--imatrix", matrix,
+                     "--tensor", "attn_v=q8_0", "-t", "1")
+        assert again.returncode == 0 and b"quantised" in again.stderr, again.stderr
+        assert open(out, "rb").read() == open(os.path.join(folder, "1.gguf"), "rb").read()
+        said = loam("run", "-m", out, "-p", "Once upon a time", "-n", "20", "--temp", "0")
+        assert said.returncode == 0 and len(said.stdout) > 20, said
+        dry = loam("quantize", MODEL, os.path.join(folder, "none"), "Q8_0", "--dry-run")
+        assert dry.returncode == 0 and b"MB" in dry.stderr
+        assert sorted(os.listdir(folder)) == ["1.gguf", "m.imatrix", "o.gguf", "t.txt"]
+        assert b"Q4_K_M\n" in loam("quantize", "--list").stdout
+
+
+@needs_model
+def wrong_quantising_leaves_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        out, copy = os.path.join(folder, "o.gguf"), os.path.join(folder, "o.gguf.part")
+        if os.path.exists(WIDE_MODEL):
+            expect_error(loam("quantize", WIDE_MODEL, out, "IQ2_XXS"), 2, "importance")
+        expect_error(loam("quantize", MODEL, out, "Q7_K"), 2, "Q7_K")
+        expect_error(loam("quantize", MODEL, out, "Q8_0", "--tensor", "x"), 2, "PATTERN=TYPE")
+        expect_error(loam("quantize", MODEL, out), 2, "three")
+        expect_error(loam("quantize", out, out, "Q8_0"), 1, "o.gguf")
+        expect_error(loam("imatrix", "-m", MODEL, "-f", MODEL), 2, "-o")
+        assert os.listdir(folder) == []
+        with open(out, "wb") as file:
+            file.write(open(MODEL, "rb").read())
+        before = os.stat(out).st_mtime_ns
+        expect_error(loam("quantize", out, out, "Q8_0"), 2, "is read")
+        os.link(out, copy)  # what is written would go here first
+        expect_error(loam("quantize", copy, out, "Q8_0"), 2, "is read")
+        os.remove(copy)
+        limit = loam("quantize", MODEL, out, "Q8_0", preexec_fn=limit_files)
+        expect_error(limit, 1, out, "File too large")
+        assert os.listdir(folder) == ["o.gguf"] and os.stat(out).st_mtime_ns == before
+        if os.path.exists("/dev/full"):
+            expect_error(loam("quantize", MODEL, "/dev/full", "Q8_0"), 1, "No space")
+
+
+def limit_files():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))
+
+
+@test
+def interrupted_quantising_leaves_nothing():
+    if not os.path.exists(WIDE_MODEL):
+        return "no tiny-256-F16.gguf in the build directory"
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "o.gguf")
+        # Slow types, so that there is time.
+        program = subprocess.Popen([PROGRAM, "quantize", WIDE_MODEL, out, "IQ3_S", "-t", "1"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while not os.path.exists(out + ".part") and program.poll() is None:
+            time.sleep(0.005)
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
+        assert program.returncode == 130, program.returncode
+        assert os.listdir(folder) == []
 
 
 @needs_model

@@ -257,6 +257,45 @@ static void packing(struct run *run, loam_engine *engine)
     free(packed.bytes);
 }
 
+static int32_t read_importance(void *user, uint64_t offset, void *out, size_t size)
+{
+    const struct packed *file = user;
+    if (offset > file->size || size > file->size - offset)
+        return 1;
+    memcpy(out, file->bytes + offset, size);
+    return 0;
+}
+
+/* An importance file of the model, and a quantised file with its help. */
+static void quantizing(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    loam_model *model = NULL;
+    struct packed importance = {NULL, 0}, out = {NULL, 0};
+    static const int32_t tokens[] = {4, 5, 6, 7, 8, 9};
+    const loam_source source = source_of(run);
+    const loam_importance_options chunks = {.struct_size = sizeof chunks, .chunk_tokens = 3};
+    run->arrived = TRY(loam_model_open_source(&model, engine, &source, NULL, &error)) &&
+                   TRY(loam_model_importance(model, tokens, 6, &chunks, take_packed, &importance,
+                                             &error));
+    loam_model_release(model);
+    const loam_source given = {.struct_size = sizeof given,
+                               .kind = LOAM_SOURCE_CALLBACK,
+                               .size = importance.size,
+                               .read = read_importance,
+                               .user = &importance};
+    const loam_tensor_override overrides[] = {{{"attn_v", 6}, {"Q5_0", 4}}};
+    const loam_quantize_options options = {.struct_size = sizeof options,
+                                           .mix = {"IQ4_NL", 6},
+                                           .importance = &given,
+                                           .overrides = overrides,
+                                           .override_count = 1};
+    run->arrived = run->arrived && TRY(loam_model_quantize(NULL, engine, &source, &options,
+                                                           take_packed, &out, &error));
+    free(importance.bytes);
+    free(out.bytes);
+}
+
 /* ---- failing -------------------------------------------------------------- */
 
 static void make(struct run *run, journey travel)
@@ -426,6 +465,12 @@ static void quantised_model_packing(void)
     free(model);
 }
 
+static void tiny_model_quantizing(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, 1, quantizing);
+}
+
 static void packed_model_generating(void)
 {
     char path[] = "/tmp/loam-fault-XXXXXX";
@@ -459,6 +504,7 @@ int main(void)
     RUN(tiny_model_with_threads);
     RUN(memory_limit_is_exact);
     RUN(quantised_model_packing);
+    RUN(tiny_model_quantizing);
     RUN(packed_model_generating);
     RUN(stories260K_generating);
     RUN(recurrent_models_generating);
