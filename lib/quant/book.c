@@ -10,6 +10,15 @@ static float level_of(const struct book *book, size_t level)
     return (float)(int8_t)book->levels[level];
 }
 
+/* Bits that are 1. Compilers call a library of their own for it. */
+static int32_t bits_set(uint64_t x)
+{
+    x -= x >> 1 & 0x5555555555555555u;
+    x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return (int32_t)(x * 0x0101010101010101u >> 56);
+}
+
 void loam_book_index(struct book_index *out, const struct book *book)
 {
     uint32_t power = 1;
@@ -27,7 +36,7 @@ void loam_book_index(struct book_index *out, const struct book *book)
         out->bits[number / 64] |= 1ull << number % 64;
     }
     for (size_t i = 1; i < LOAM_COUNT_OF(out->bits); i++)
-        out->before[i] = (uint16_t)(out->before[i - 1] + __builtin_popcountll(out->bits[i - 1]));
+        out->before[i] = (uint16_t)(out->before[i - 1] + bits_set(out->bits[i - 1]));
 }
 
 static int32_t find(const struct book_index *index, int32_t number)
@@ -35,7 +44,7 @@ static int32_t find(const struct book_index *index, int32_t number)
     uint64_t bits = index->bits[number / 64], bit = 1ull << number % 64;
     if (!(bits & bit))
         return NO_ENTRY;
-    return index->before[number / 64] + __builtin_popcountll(bits & (bit - 1));
+    return index->before[number / 64] + bits_set(bits & (bit - 1));
 }
 
 /* Another level of one number: what it costs more than the nearest, and what it
