@@ -171,6 +171,21 @@ static loam_status read_other_ids(struct tokenizer *t, const struct gguf *gguf, 
     return status;
 }
 
+/* Tokens for filling in, under their newer or older keys. */
+static loam_status read_fill_ids(struct tokenizer *t, const struct gguf *gguf, loam_error *error)
+{
+    loam_status status = LOAM_OK;
+    for (int i = 0; !status && i < 2 * FILL_TOKEN_COUNT; i++) {
+        const char *key = loam_fill_key((enum fill_token)(i / 2), i % 2);
+        int32_t id = -1;
+        if (key && t->fill_ids[i / 2] == 0)
+            status = read_id(&id, t, gguf, key, -1, error);
+        if (!status && id >= 0)
+            t->fill_ids[i / 2] = (uint32_t)id + 1;
+    }
+    return status;
+}
+
 static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf, loam_error *error)
 {
     struct defaults d = defaults_of(t);
@@ -189,6 +204,8 @@ static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf
                          error);
     if (!status)
         status = read_other_ids(t, gguf, error);
+    if (!status)
+        status = read_fill_ids(t, gguf, error);
     if (status)
         return status;
     loam_vocabulary_mark_by_name(t);

@@ -112,7 +112,8 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
 {
     struct trusted trusted = {
         .spans = spans, .count = span_count, .control = (flags & LOAM_ENCODE_PARSE_SPECIAL) != 0};
-    struct encoder encoder = {.tokenizer = t, .memory = memory};
+    struct encoder encoder = {
+        .tokenizer = t, .memory = memory, .continues = (flags & TOKENIZER_CONTINUES) != 0};
     loam_status status = LOAM_OK;
     if (length > INT32_MAX / 4)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
