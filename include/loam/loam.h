@@ -828,9 +828,11 @@ typedef struct loam_chat {
      * knows, such as "tool_calls", "tool_call_id", "name". Given to the template
      * as it is: some want a call's arguments as an object, some as a string. */
     loam_string messages;
-    loam_string tools;     /* an array of tools; empty: none is in the template's hands */
+    loam_string tools;     /* an array of tools; empty: tools is none, as in transformers */
     loam_string variables; /* an object: more variables, such as {"enable_thinking": false} */
-    loam_template *chat_template;     /* NULL: the one of the vocabulary file */
+    /* NULL: the one of the vocabulary file, which may have another for tools
+     * (tokenizer.chat_template.tool_use). */
+    loam_template *chat_template;
     const loam_render_options *render; /* NULL: the defaults; its tokenizer is set if it is NULL */
     /* 0: an answer is to follow (add_generation_prompt is true); else the
      * conversation is written down as it stands. */

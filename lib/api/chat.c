@@ -15,7 +15,12 @@ static loam_status give_template(struct conversation *out, loam_tokenizer *token
     out->chat_template = loam_template_retain(out->chat.chat_template);
     if (out->chat_template)
         return LOAM_OK;
-    loam_status status = loam_tokenizer_template(&out->chat_template, tokenizer, error);
+    loam_string special = loam_tokenizer_tool_template(tokenizer->tokenizer);
+    bool tools = out->chat.tools.data && loam_length(out->chat.tools.data, out->chat.tools.length);
+    loam_status status = tools && special.length
+                             ? loam_template_create(&out->chat_template, tokenizer->engine,
+                                                    special.data, special.length, error)
+                             : loam_tokenizer_template(&out->chat_template, tokenizer, error);
     if (status == LOAM_FORMAT || status == LOAM_UNSUPPORTED)
         loam_error_prefix(error, "tokenizer.chat_template", strlen("tokenizer.chat_template"));
     return status;

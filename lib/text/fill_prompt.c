@@ -180,6 +180,10 @@ static loam_status share(struct prompt *prompt, struct fitting *prefix, struct f
         prefix->room = room - suffix->tokens;
         status = fit(prefix, prompt, error);
     }
+    if (!status && prefix->tokens > prefix->room) { /* not even its head fits beside it */
+        suffix->room = room - loam_min(prefix->tokens, room);
+        status = fit(suffix, prompt, error);
+    }
     return status;
 }
 

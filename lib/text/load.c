@@ -357,10 +357,13 @@ static bool find_kind(enum tokenizer_kind *out, struct gguf_string name)
 static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struct gguf_string kind,
                              loam_error *error)
 {
-    struct gguf_string none = {"", 0}, splitter, template;
+    struct gguf_string none = {"", 0}, splitter, template, for_tools;
     loam_status status = loam_gguf_get_string(&splitter, gguf, "tokenizer.ggml.pre", &none, error);
     if (!status)
         status = loam_gguf_get_string(&template, gguf, "tokenizer.chat_template", &none, error);
+    if (!status)
+        status = loam_gguf_get_string(&for_tools, gguf, "tokenizer.chat_template.tool_use", &none,
+                                      error);
     if (status)
         return status;
     if (!find_kind(&t->kind, kind))
@@ -377,7 +380,7 @@ static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struc
     if (status)
         return status;
     if (!keep(t, &t->kind_name, kind) || !keep(t, &t->splitter_name, splitter) ||
-        !keep(t, &t->chat_template, template))
+        !keep(t, &t->chat_template, template) || !keep(t, &t->tool_template, for_tools))
         return loam_fail_memory(error, template.length);
     return LOAM_OK;
 }

@@ -166,6 +166,11 @@ void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer 
     out->flags = token->flags;
 }
 
+loam_string loam_tokenizer_tool_template(const struct tokenizer *t)
+{
+    return t->tool_template;
+}
+
 void loam_tokenizer_describe(loam_tokenizer_info *out, const struct tokenizer *t)
 {
     out->kind = t->kind_name;

@@ -59,6 +59,7 @@ uint32_t loam_tokenizer_count(const struct tokenizer *tokenizer);
 uint32_t loam_tokenizer_flags(const struct tokenizer *tokenizer, int32_t id); /* LOAM_TOKEN_... */
 void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer *tokenizer,
                                    int32_t id);
+loam_string loam_tokenizer_tool_template(const struct tokenizer *tokenizer); /* may be empty */
 void loam_tokenizer_describe(loam_tokenizer_info *out, const struct tokenizer *tokenizer);
 
 /*

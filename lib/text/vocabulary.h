@@ -49,7 +49,7 @@ struct tokenizer {
     enum tokenizer_kind kind;
     const struct split_pattern *pattern; /* byte-level: how words are found */
     struct splitter splitter;
-    loam_string kind_name, splitter_name, chat_template;
+    loam_string kind_name, splitter_name, chat_template, tool_template;
     struct token *tokens;
     uint32_t count;
     uint32_t longest;          /* bytes of the longest text */
