@@ -10,11 +10,11 @@
 /* One line without its newline; -1 at the end of the input. */
 static long read_line(char **line, size_t *capacity, int interactive, const char *prompt)
 {
+    interrupt_wait(interactive ? "\n(Ctrl-C again ends the program)\n> " : NULL);
     if (interactive) {
         fputs(prompt, stderr);
         fflush(stderr);
     }
-    interrupt_wait(interactive ? "\n(Ctrl-C again ends the program)\n> " : NULL);
     long length = (long)getline(line, capacity, stdin);
     interrupt_wait_no_more();
     if (length > 0 && (*line)[length - 1] == '\n')

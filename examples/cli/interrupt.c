@@ -62,6 +62,9 @@ void interrupt_watch(loam_session *session)
 void interrupt_wait(const char *text)
 {
     pthread_mutex_lock(&mutex);
+    if (happened && (!text || happened != SIGINT))
+        _exit(EXIT_INTERRUPTED);
+    happened = 0; /* it was for what the program did before */
     waiting = 1;
     hint = text;
     pthread_mutex_unlock(&mutex);
