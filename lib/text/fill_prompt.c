@@ -6,7 +6,7 @@
 
 /* No vocabulary has tokens so long that a text of so many bytes for each token
  * of room would fit: what is farther away need not be looked at. */
-enum { BYTES_OF_TOKEN = 128 };
+enum { BYTES_OF_TOKEN = 128, BYTES_AT_FIRST = 4 };
 
 struct prompt {
     const struct tokenizer *tokenizer;
@@ -111,18 +111,24 @@ struct fitting {
     size_t size, tokens; /* what fits: bytes of the text; tokens of it and the head */
 };
 
+/* Narrows [low, high) down. Every other size to be tried is what the last one
+ * lets expect: a step or two then find what halving needs ten for. */
 static loam_status fit_at(struct fitting *fitting, struct prompt *prompt, bool lines,
                           loam_error *error)
 {
     size_t low = 0, high = fitting->text.length, tokens;
-    uint64_t window;
+    uint64_t window, guess;
+    bool guessing = true;
     if (loam_multiply(&window, fitting->room, BYTES_OF_TOKEN) && window < high)
         high = (size_t)window;
-    bool whole = high == fitting->text.length; /* the first to be tried */
+    if (!loam_multiply(&guess, fitting->room, BYTES_AT_FIRST))
+        guess = high;
     while (low < high) {
-        size_t middle = whole ? high : low + (high - low + 1) / 2;
+        size_t middle = low + (high - low + 1) / 2;
+        if (guess > low)
+            middle = loam_min((size_t)guess, high);
         size_t size = snap(fitting->text, middle, fitting->side, lines);
-        whole = false;
+        guess = 0;
         if (size <= fitting->size) { /* no border in between */
             low = middle;
             continue;
@@ -139,6 +145,10 @@ static loam_status fit_at(struct fitting *fitting, struct prompt *prompt, bool l
             fitting->size = size;
             fitting->tokens = tokens;
         }
+        if (guessing && !loam_multiply(&guess, size, fitting->room))
+            guess = 0;
+        guess /= loam_max(tokens, 1);
+        guessing = !guessing;
     }
     return LOAM_OK;
 }

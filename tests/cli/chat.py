@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-PROGRAM = sys.argv[1]
+PROGRAM = os.path.abspath(sys.argv[1])
 BASE = os.path.join(os.environ.get("LOAM_DATA", ""), "models", "stories260K.gguf")
 QUESTION = "What is the opposite of hot?"
 # At a high temperature the model seldom ends what this begins.
