@@ -105,6 +105,15 @@ void interrupt_begin(void);
 void interrupt_watch(loam_session *session); /* NULL: none */
 int interrupt_happened(void);
 
+/* While the program waits for input, Ctrl-C shows `text` the first time and
+ * ends the program the second; NULL: the first. */
+void interrupt_wait(const char *text);
+void interrupt_wait_no_more(void);
+
+/* The signal that came since the last call, or 0; it is forgotten, so that the
+ * program may go on. */
+int interrupt_take(void);
+
 /* ---- json.c --------------------------------------------------------------- */
 
 /* A JSON string, quotes included; invalid UTF-8 becomes U+FFFD. */
@@ -116,6 +125,8 @@ void json_number(FILE *out, double value);
 /* ---- the commands --------------------------------------------------------- */
 
 int command_run(int count, char **arguments);
+int command_chat(int count, char **arguments);
+int command_complete(int count, char **arguments);
 int command_info(int count, char **arguments);
 int command_tokens(int count, char **arguments);
 int command_logits(int count, char **arguments);

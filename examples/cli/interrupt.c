@@ -12,7 +12,9 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static loam_session *watched;
-static int happened;
+static int happened; /* the signal's number, or 0 */
+static int waiting;
+static const char *hint;
 
 static void *wait_for_signals(void *context)
 {
@@ -22,10 +24,12 @@ static void *wait_for_signals(void *context)
         if (sigwait(set, &number) != 0)
             continue;
         pthread_mutex_lock(&mutex);
-        if (happened)
+        if (happened || (waiting && (!hint || number != SIGINT)))
             _exit(EXIT_INTERRUPTED);
-        happened = 1;
+        happened = number;
         loam_session_cancel(watched);
+        if (waiting)
+            fputs(hint, stderr);
         pthread_mutex_unlock(&mutex);
     }
     return NULL;
@@ -53,6 +57,33 @@ void interrupt_watch(loam_session *session)
     if (session && happened)
         loam_session_cancel(session);
     pthread_mutex_unlock(&mutex);
+}
+
+void interrupt_wait(const char *text)
+{
+    pthread_mutex_lock(&mutex);
+    if (happened && (!text || happened != SIGINT))
+        _exit(EXIT_INTERRUPTED);
+    happened = 0; /* it was for what the program did before */
+    waiting = 1;
+    hint = text;
+    pthread_mutex_unlock(&mutex);
+}
+
+void interrupt_wait_no_more(void)
+{
+    pthread_mutex_lock(&mutex);
+    waiting = 0;
+    pthread_mutex_unlock(&mutex);
+}
+
+int interrupt_take(void)
+{
+    pthread_mutex_lock(&mutex);
+    int number = happened;
+    happened = 0;
+    pthread_mutex_unlock(&mutex);
+    return number;
 }
 
 int interrupt_happened(void)

@@ -9,6 +9,8 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"run", command_run, "continue a text"},
+    {"chat", command_chat, "talk with a model"},
+    {"complete", command_complete, "the text that belongs at a place in a file"},
     {"info", command_info, "what a model file holds and what a load would take"},
     {"tokens", command_tokens, "standard input to token ids"},
     {"logits", command_logits, "logits of every position of a token file"},

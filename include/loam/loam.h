@@ -915,6 +915,140 @@ LOAM_API loam_status loam_tokenizer_encode_rendering(int32_t *out_tokens, size_t
                                                      loam_rendering *rendering, uint32_t flags,
                                                      loam_error *error);
 
+/* ---- chat ---------------------------------------------------------------- */
+
+/* A conversation, as JSON in the form that chat APIs and published templates
+ * share, and how it is to be written down. */
+typedef struct loam_chat {
+    size_t struct_size;
+    /* An array of objects with "role", "content" and whatever else the template
+     * knows, such as "tool_calls", "tool_call_id", "name". Given to the template
+     * as it is: some want a call's arguments as an object, some as a string. */
+    loam_string messages;
+    loam_string tools;     /* an array of tools; empty: tools is none, as in transformers */
+    loam_string variables; /* an object: more variables, such as {"enable_thinking": false} */
+    /* NULL: the one of the vocabulary file, which may have another for tools
+     * (tokenizer.chat_template.tool_use). */
+    loam_template *chat_template;
+    const loam_render_options *render; /* NULL: the defaults; its tokenizer is set if it is NULL */
+    /* 0: an answer is to follow (add_generation_prompt is true); else the
+     * conversation is written down as it stands. */
+    int32_t no_answer;
+    int32_t reserved;
+} loam_chat;
+
+/* Turns a conversation into the tokens that its model was trained to see, as
+ * loam_tokenizer_encode_rendering does. Where the vocabulary asks for a begin
+ * token and the template writes none, it is put in front. Errors in the JSON
+ * name messages, tools or variables, line and column; REFUSED carries the
+ * message of the template itself.
+ * [may allocate; errors: MEMORY, TOO_SMALL, FORMAT, UNSUPPORTED, REFUSED, STATE
+ * (there is no template, or it asks for the time and render.now is empty)] */
+LOAM_API loam_status loam_tokenizer_encode_chat(int32_t *out_tokens, size_t capacity,
+                                                size_t *out_count, loam_tokenizer *tokenizer,
+                                                const loam_chat *chat, loam_error *error);
+
+/* How many tokens a conversation takes.
+ * [may allocate; errors: MEMORY, FORMAT, UNSUPPORTED, REFUSED, STATE] */
+LOAM_API loam_status loam_tokenizer_count_chat(size_t *out_count, loam_tokenizer *tokenizer,
+                                               const loam_chat *chat, loam_error *error);
+
+/* Makes a conversation the session's prompt. As with every prompt, tokens that
+ * the session holds already are kept: another turn of the same conversation
+ * costs its new tokens (loam_timings: prompt_tokens, kept_tokens). The tokens
+ * depend on the conversation alone, never on what the session held.
+ * [may allocate; errors: MEMORY, CONTEXT_FULL, FORMAT, UNSUPPORTED, REFUSED, STATE] */
+LOAM_API loam_status loam_session_chat(loam_session *session, const loam_chat *chat,
+                                       loam_error *error);
+
+/* ---- filling in ------------------------------------------------------------ */
+
+/* Where text for a gap ends, besides where the model ends it. */
+enum {
+    LOAM_FILL_TO_END = 0,   /* nowhere else */
+    LOAM_FILL_TO_LINE = 1,  /* before the end of the line */
+    LOAM_FILL_TO_BLOCK = 2  /* before a line that is indented less than the line of the gap, or,
+                             * where that is not indented, before an empty line */
+};
+
+/* A file that goes with the one that has the gap. */
+typedef struct loam_fill_in_file {
+    loam_string path;
+    loam_string text;
+} loam_fill_in_file;
+
+/* A gap in a text, and what is around it. */
+typedef struct loam_fill_in {
+    size_t struct_size;
+    loam_string prefix; /* before the gap */
+    loam_string suffix; /* behind it */
+    loam_string path;   /* of the file with the gap, as seen from its project; may be empty */
+    loam_string repository; /* name of the project; may be empty */
+    /* Other files of the project, the most useful one first; they stand in the
+     * prompt in this order. */
+    const loam_fill_in_file *files;
+    size_t file_count;
+    /* Most tokens of the prompt; 0: no limit, and three quarters of the context
+     * in a session. The prefix loses what is far from the gap, and so does the
+     * suffix, in whole lines; files get what is left over. */
+    uint32_t max_tokens;
+    int32_t until; /* LOAM_FILL_TO_..., for loam_fill_in_end */
+} loam_fill_in;
+
+/* What became of it. */
+typedef struct loam_fill_in_info {
+    size_t struct_size;
+    size_t token_count;  /* of the prompt */
+    size_t prefix_bytes; /* the last so many bytes of the prefix are in the prompt */
+    size_t suffix_bytes; /* the first so many bytes of the suffix */
+    size_t file_count;   /* the first so many files; the last of them may be cut */
+    size_t file_bytes;   /* so many bytes of that last one */
+} loam_fill_in_info;
+
+/* Makes the prompt for filling a gap, in the order and with the tokens that
+ * the vocabulary's family was trained with. Text of control tokens in the
+ * files stays text. info may be NULL.
+ * [may allocate; errors: MEMORY, TOO_SMALL, UNSUPPORTED (the vocabulary has no
+ * tokens for this), CONTEXT_FULL (max_tokens holds not even the marks)] */
+LOAM_API loam_status loam_tokenizer_encode_fill_in(int32_t *out_tokens, size_t capacity,
+                                                   size_t *out_count, loam_fill_in_info *info,
+                                                   loam_tokenizer *tokenizer,
+                                                   const loam_fill_in *fill_in, loam_error *error);
+
+/* Makes it the session's prompt. Until the next prompt every control token
+ * ends the generation, since it would begin another part. info may be NULL.
+ * [may allocate; errors: MEMORY, CONTEXT_FULL, UNSUPPORTED, STATE (the model has
+ * no vocabulary)] */
+LOAM_API loam_status loam_session_fill_in(loam_session *session, loam_fill_in_info *info,
+                                          const loam_fill_in *fill_in, loam_error *error);
+
+/* How much of what was generated so far belongs into the gap, by
+ * fill_in->until: text[0, *out_length). *out_ended is 1 if it ends there
+ * whatever follows; else more may, and what is behind *out_length (white space
+ * of a line that has not shown its indentation) is undecided, or belongs to
+ * the gap if nothing follows.
+ * [no errors but INVALID_ARGUMENT] */
+LOAM_API loam_status loam_fill_in_end(size_t *out_length, int32_t *out_ended,
+                                      const loam_fill_in *fill_in, const char *text,
+                                      size_t text_length, loam_error *error);
+
+/* The tokens of a vocabulary for filling in; -1: it has none of that kind. */
+typedef struct loam_fill_in_tokens {
+    size_t struct_size;
+    loam_string family; /* whose format it is, such as "qwen" or "starcoder2"; static */
+    int32_t prefix, suffix, middle;
+    int32_t pad;
+    int32_t repository; /* stands before the name of a project */
+    int32_t separator;  /* stands before a file */
+    int32_t end;        /* ends what is filled in, besides the end of a text */
+    int32_t suffix_first; /* 1: the suffix stands before the prefix */
+} loam_fill_in_tokens;
+
+/* Reports them.
+ * [errors: UNSUPPORTED (the vocabulary has none)] */
+LOAM_API loam_status loam_tokenizer_get_fill_in(loam_fill_in_tokens *out, loam_tokenizer *tokenizer,
+                                                loam_error *error);
+
 /* ---- files ------------------------------------------------------------- */
 
 /* The header of a GGUF file: metadata and the list of its tensors. Immutable.

@@ -176,8 +176,9 @@ static loam_status keep(loam_rendering **out, loam_engine *engine, const struct 
     return LOAM_OK;
 }
 
-static loam_status render(loam_rendering **out, loam_template *chat_template, const char *context,
-                          size_t length, const loam_render_options *options, loam_error *error)
+loam_status loam_api_render(loam_rendering **out, loam_template *chat_template, const char *context,
+                            size_t length, const struct render_part *parts, size_t part_count,
+                            const loam_render_options *options, loam_error *error)
 {
     struct render_variable variables[2];
     struct template_time time;
@@ -196,7 +197,9 @@ static loam_status render(loam_rendering **out, loam_template *chat_template, co
         .trusted = options->trusted,
         .trusted_count = options->trusted_count,
         .variables = variables,
-        .variable_count = read_variables(variables, options->tokenizer)};
+        .variable_count = read_variables(variables, options->tokenizer),
+        .parts = parts,
+        .part_count = part_count};
     loam_engine *engine = chat_template->engine;
     status = loam_render_run(&rendered, &chat_template->program, &engine->memory, context, length,
                              &chosen, error);
@@ -223,8 +226,8 @@ loam_status loam_template_render(loam_rendering **out, loam_template *chat_templ
         status = loam_api_given(context, "context", error);
     if (status)
         return status;
-    return render(out, chat_template, context, loam_length(context, context_length), &options,
-                  error);
+    return loam_api_render(out, chat_template, context, loam_length(context, context_length), NULL,
+                           0, &options, error);
 }
 
 void loam_rendering_release(loam_rendering *rendering)

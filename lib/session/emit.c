@@ -25,9 +25,13 @@ static int32_t stop_of_token(const loam_session *session, int32_t token)
     const loam_tokenizer *tokenizer = session->model->tokenizer;
     if (is_among(session->rules.stop_tokens, session->rules.stop_token_count, token))
         return LOAM_STOP_TOKEN;
+    if (session->filling && !session->rules.ignore_end &&
+        is_among(session->fill_ids, FILL_TOKEN_COUNT, token))
+        return LOAM_STOP_END;
+    uint32_t ends = session->filling ? LOAM_TOKEN_END | LOAM_TOKEN_CONTROL : LOAM_TOKEN_END;
     if (tokenizer && !session->rules.ignore_end &&
         (uint32_t)token < loam_tokenizer_count(tokenizer->tokenizer) &&
-        (loam_tokenizer_flags(tokenizer->tokenizer, token) & LOAM_TOKEN_END))
+        (loam_tokenizer_flags(tokenizer->tokenizer, token) & ends))
         return LOAM_STOP_END;
     return LOAM_STOP_NONE;
 }

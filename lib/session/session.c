@@ -278,6 +278,7 @@ loam_status loam_session_set_content(loam_session *session, const int32_t *token
     session->state = SESSION_READY;
     loam_session_reset_text(session);
     const loam_tokenizer *tokenizer = session->model->tokenizer;
+    session->filling = false;
     session->strip_space =
         tokenizer && loam_tokenizer_strips_space(tokenizer->tokenizer) && shows_no_text(session);
     session->timings = (loam_timings){.prompt_tokens = (uint32_t)count,

@@ -8,6 +8,7 @@
 #include "sample/sampler.h"
 #include "session/model.h"
 #include "session/stop.h"
+#include "text/fill.h"
 
 enum session_state {
     SESSION_IDLE,  /* no prompt, or a generation that was ended by a rewind */
@@ -42,7 +43,9 @@ struct loam_session {
     struct rules rules;
     int32_t pending_stop; /* LOAM_STOP_... to report next, or NONE */
     size_t prompt_count, generated;
-    bool strip_space; /* the next text loses one leading space */
+    bool filling; /* until the next prompt control tokens and fill_ids end the generation */
+    int32_t fill_ids[FILL_TOKEN_COUNT]; /* -1: none */
+    bool strip_space;                   /* the next text loses one leading space */
     struct utf8_stream utf8;
     char *text; /* scratch for a token's text */
     size_t text_capacity;

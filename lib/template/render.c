@@ -90,6 +90,29 @@ static bool trust_variables(struct machine *machine, struct mapping *context,
     return true;
 }
 
+static bool add_parts(struct machine *machine, struct mapping *context,
+                      const struct render_options *options)
+{
+    for (size_t i = 0; i < options->part_count; i++) {
+        const struct render_part *part = &options->parts[i];
+        struct text *name = loam_text_refer(machine, part->name, strlen(part->name), false);
+        struct value value;
+        if (!name)
+            return false;
+        if (part->fallback && loam_mapping_find_text(machine, context, name))
+            continue;
+        if (machine->status ||
+            !loam_json_read(machine, &value, part->json.data, part->json.length, true, part->name))
+            return false;
+        if (part->is_list && value.kind != VALUE_SEQUENCE)
+            return FAIL(machine, LOAM_FORMAT, "%s: is a JSON %s, expected an array", part->name,
+                        loam_values_type(value));
+        if (!loam_mapping_set(machine, context, value_text(name), value))
+            return false;
+    }
+    return true;
+}
+
 /* Sets the globals: functions, and over them the context's variables. */
 static bool set_globals(struct machine *machine, const struct mapping *context)
 {
@@ -116,12 +139,13 @@ static bool read_context(struct machine *machine, const char *context, size_t le
                          const struct render_options *options)
 {
     struct value value;
-    if (!loam_json_read(machine, &value, context, length, true, "context"))
+    const char *what = options->part_count ? "variables" : "context";
+    if (!loam_json_read(machine, &value, context, length, true, what))
         return false;
     if (value.kind != VALUE_MAPPING)
-        return FAIL(machine, LOAM_FORMAT, "context: is a JSON %s, expected an object",
+        return FAIL(machine, LOAM_FORMAT, "%s: is a JSON %s, expected an object", what,
                     loam_values_type(value));
-    return trust_roles(machine, value.mapping) &&
+    return add_parts(machine, value.mapping, options) && trust_roles(machine, value.mapping) &&
            trust_variables(machine, value.mapping, options) && set_globals(machine, value.mapping);
 }
 

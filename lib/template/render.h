@@ -19,6 +19,14 @@ struct render_variable {
     loam_string text;
 };
 
+/* A variable set from JSON of its own. It counts as data. */
+struct render_part {
+    const char *name; /* for messages as well */
+    loam_string json;
+    bool is_list;  /* anything but an array is refused */
+    bool fallback; /* the context's own comes first */
+};
+
 struct render_options {
     const struct template_time *time; /* NULL: not given */
     uint64_t steps, memory;           /* limits, not 0 */
@@ -27,6 +35,8 @@ struct render_options {
     size_t trusted_count;
     const struct render_variable *variables;
     size_t variable_count;
+    const struct render_part *parts;
+    size_t part_count;
 };
 
 /* Text and the runs of its bytes' origin; ended by loam_render_end. */

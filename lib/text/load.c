@@ -171,6 +171,21 @@ static loam_status read_other_ids(struct tokenizer *t, const struct gguf *gguf, 
     return status;
 }
 
+/* Tokens for filling in, under their newer or older keys. */
+static loam_status read_fill_ids(struct tokenizer *t, const struct gguf *gguf, loam_error *error)
+{
+    loam_status status = LOAM_OK;
+    for (int i = 0; !status && i < 2 * FILL_TOKEN_COUNT; i++) {
+        const char *key = loam_fill_key((enum fill_token)(i / 2), i % 2);
+        int32_t id = -1;
+        if (key && t->fill_ids[i / 2] == 0)
+            status = read_id(&id, t, gguf, key, -1, error);
+        if (!status && id >= 0)
+            t->fill_ids[i / 2] = (uint32_t)id + 1;
+    }
+    return status;
+}
+
 static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf, loam_error *error)
 {
     struct defaults d = defaults_of(t);
@@ -189,6 +204,8 @@ static loam_status read_special_ids(struct tokenizer *t, const struct gguf *gguf
                          error);
     if (!status)
         status = read_other_ids(t, gguf, error);
+    if (!status)
+        status = read_fill_ids(t, gguf, error);
     if (status)
         return status;
     loam_vocabulary_mark_by_name(t);
@@ -340,10 +357,13 @@ static bool find_kind(enum tokenizer_kind *out, struct gguf_string name)
 static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struct gguf_string kind,
                              loam_error *error)
 {
-    struct gguf_string none = {"", 0}, splitter, template;
+    struct gguf_string none = {"", 0}, splitter, template, for_tools;
     loam_status status = loam_gguf_get_string(&splitter, gguf, "tokenizer.ggml.pre", &none, error);
     if (!status)
         status = loam_gguf_get_string(&template, gguf, "tokenizer.chat_template", &none, error);
+    if (!status)
+        status = loam_gguf_get_string(&for_tools, gguf, "tokenizer.chat_template.tool_use", &none,
+                                      error);
     if (status)
         return status;
     if (!find_kind(&t->kind, kind))
@@ -360,7 +380,7 @@ static loam_status read_kind(struct tokenizer *t, const struct gguf *gguf, struc
     if (status)
         return status;
     if (!keep(t, &t->kind_name, kind) || !keep(t, &t->splitter_name, splitter) ||
-        !keep(t, &t->chat_template, template))
+        !keep(t, &t->chat_template, template) || !keep(t, &t->tool_template, for_tools))
         return loam_fail_memory(error, template.length);
     return LOAM_OK;
 }

@@ -123,7 +123,7 @@ loam_status loam_spm_append(struct encoder *encoder, struct token_list *out, con
     const struct tokenizer *t = encoder->tokenizer;
     size_t at = 0;
     loam_status status = LOAM_OK;
-    if (t->adds_space) {
+    if (t->adds_space && !encoder->continues) {
         at = part_of(t, text, length);
         encoder->buffer_count = 0;
         if (!escape(encoder, " ", 1) || !escape(encoder, text, at))

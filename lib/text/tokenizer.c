@@ -112,7 +112,8 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
 {
     struct trusted trusted = {
         .spans = spans, .count = span_count, .control = (flags & LOAM_ENCODE_PARSE_SPECIAL) != 0};
-    struct encoder encoder = {.tokenizer = t, .memory = memory};
+    struct encoder encoder = {
+        .tokenizer = t, .memory = memory, .continues = (flags & TOKENIZER_CONTINUES) != 0};
     loam_status status = LOAM_OK;
     if (length > INT32_MAX / 4)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
@@ -163,6 +164,11 @@ void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer 
     out->text = (loam_string){token->text, token->text_length};
     out->score = token->score;
     out->flags = token->flags;
+}
+
+loam_string loam_tokenizer_tool_template(const struct tokenizer *t)
+{
+    return t->tool_template;
 }
 
 void loam_tokenizer_describe(loam_tokenizer_info *out, const struct tokenizer *t)

@@ -27,6 +27,10 @@ struct token_list {
     size_t count, capacity;
 };
 
+/* Beside LOAM_ENCODE_...: the text goes on from another one, so that SentencePiece
+ * vocabularies put no space before it. */
+enum { TOKENIZER_CONTINUES = 1 << 16 };
+
 /* Appends the tokens of the text; flags: LOAM_ENCODE_... On failure (MEMORY)
  * the list may hold a part. Time: linear in the text, for every text. */
 loam_status loam_tokenizer_append(struct token_list *list, const struct tokenizer *tokenizer,
@@ -55,6 +59,7 @@ uint32_t loam_tokenizer_count(const struct tokenizer *tokenizer);
 uint32_t loam_tokenizer_flags(const struct tokenizer *tokenizer, int32_t id); /* LOAM_TOKEN_... */
 void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer *tokenizer,
                                    int32_t id);
+loam_string loam_tokenizer_tool_template(const struct tokenizer *tokenizer); /* may be empty */
 void loam_tokenizer_describe(loam_tokenizer_info *out, const struct tokenizer *tokenizer);
 
 /*

@@ -5,6 +5,7 @@
 
 #include "format/gguf.h"
 #include "text/charsmap.h"
+#include "text/fill.h"
 #include "text/split.h"
 #include "text/trie.h"
 
@@ -48,7 +49,7 @@ struct tokenizer {
     enum tokenizer_kind kind;
     const struct split_pattern *pattern; /* byte-level: how words are found */
     struct splitter splitter;
-    loam_string kind_name, splitter_name, chat_template;
+    loam_string kind_name, splitter_name, chat_template, tool_template;
     struct token *tokens;
     uint32_t count;
     uint32_t longest;          /* bytes of the longest text */
@@ -72,6 +73,7 @@ struct tokenizer {
     uint8_t special_first[256]; /* first bytes of special tokens: 1 control, 2 user-defined */
     int32_t *special;           /* ids sorted by text, each text once */
     size_t special_count;
+    uint32_t fill_ids[FILL_TOKEN_COUNT]; /* id + 1 of tokens that the file names; 0: none */
 };
 
 /* The id of the token that plain text of that form becomes, the last if there
@@ -159,6 +161,7 @@ struct cached_word;
 struct encoder {
     const struct tokenizer *tokenizer;
     struct memory *memory;
+    bool continues; /* no space goes before the text: TOKENIZER_CONTINUES */
     struct symbol *symbols;
     size_t symbol_capacity;
     uint64_t *queue;

@@ -23,7 +23,7 @@ def check(number, name, arguments, words, needs_model=True, says=b""):
     print("%s %d - %s" % ("ok" if good else "not ok", number, name))
 
 
-generate, tokens, two_sessions, custom_graph = sys.argv[1:]
+generate, chat, tokens, two_sessions, custom_graph = sys.argv[1:]
 check(1, "generate", [generate, MODEL, "Once upon a time"], [b", there was a little girl named Lily."])
 check(2, "tokens", [tokens, MODEL, "Once upon a time"], [b"back: Once upon a time\n"])
 check(3, "two_sessions", [two_sessions, MODEL, "Once upon a time", "Tom was sad because"], [b"0: ", b"1: "])
@@ -33,5 +33,7 @@ check(6, "tokens without a model", [tokens, "Once upon a time"], [b"back: Once u
       says=b"built in")
 check(7, "two_sessions without a model", [two_sessions, "Once upon a time", "Tom was"], [b"0: ", b"1: "],
       needs_model=False, says=b"built in")
-print("1..7")
+check(8, "chat without a model", [chat], [b"The opposite of ", b"20 tokens, 0 of them kept", b"52 tokens, 2"],
+      needs_model=False, says=b"built in")
+print("1..8")
 sys.exit(1 if failed else 0)

@@ -51,7 +51,7 @@ def no_command_and_unknown_command():
 
 @test
 def every_command_has_help():
-    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench", "embed", "pack", "quantize",
+    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench", "embed", "chat", "complete", "pack", "quantize",
                     "imatrix"):
         result = loam(command, "--help")
         assert result.returncode == 0 and b"usage" in result.stdout, command

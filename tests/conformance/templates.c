@@ -116,12 +116,58 @@ static char *unquote(struct slice value, size_t *length)
 
 /* ---- cases ------------------------------------------------------------------------ */
 
-static int cases, failures;
+static int cases, failures, conversations;
+
+/* For conversations; NULL without reference data. */
+static loam_tokenizer *tokenizer;
 
 static void complain(const char *where, const char *what, const char *got, const char *wanted)
 {
     if (++failures <= 10)
         printf("# %s: %s\n#   got    %.300s\n#   wanted %.300s\n", where, what, got, wanted);
+}
+
+enum { ROOM = 1 << 16 };
+
+/* A context taken apart, as loam_tokenizer_encode_chat wants it, gives the same
+ * tokens, or fails in the same way. */
+static void check_conversation(loam_template *compiled, loam_render_options options,
+                               struct slice context, const char *where)
+{
+    loam_rendering *rendering = NULL;
+    static int32_t wanted[ROOM], found[ROOM];
+    struct slice messages = member(context, "messages"), tools = member(context, "tools"),
+                 answer = member(context, "add_generation_prompt");
+    loam_error error = {.struct_size = sizeof error};
+    size_t wanted_count = 0, found_count = 0;
+    loam_chat chat = {.struct_size = sizeof chat,
+                      .messages = {messages.start, (size_t)(messages.end - messages.start)},
+                      .variables = {context.start, (size_t)(context.end - context.start)},
+                      .chat_template = compiled,
+                      .render = &options,
+                      .no_answer = !answer.start || *answer.start == 'f'};
+    /* Tools that are not given are none, as in transformers, never undefined. */
+    if (!tokenizer || !messages.start || *messages.start != '[' || !tools.start)
+        return;
+    options.tokenizer = tokenizer;
+    if (tools.start && *tools.start == '[')
+        chat.tools = (loam_string){tools.start, (size_t)(tools.end - tools.start)};
+    loam_status chat_status =
+        loam_tokenizer_encode_chat(found, ROOM, &found_count, tokenizer, &chat, &error);
+    loam_status status =
+        loam_template_render(&rendering, compiled, context.start,
+                             (size_t)(context.end - context.start), &options, &error);
+    conversations++;
+    if (!status)
+        CHECK_OK(loam_tokenizer_encode_rendering(wanted, ROOM, &wanted_count, tokenizer, rendering,
+                                                 0, &test_error));
+    if (chat_status != status)
+        complain(where, "as a conversation", chat_status ? error.message : "success",
+                 loam_status_name(status));
+    else if (found_count != wanted_count ||
+             memcmp(found, wanted, wanted_count * sizeof *wanted) != 0)
+        complain(where, "as a conversation", "other tokens", "");
+    loam_rendering_release(rendering);
 }
 
 /* Renders and compares with what the case says. */
@@ -160,6 +206,8 @@ static void check_case(loam_engine *engine, struct slice source, struct slice co
     if (status && type && strcmp(type, "TemplateError") == 0 &&
         (status != LOAM_REFUSED || strcmp(error.message, message) != 0))
         complain(where, "another message", error.message, message);
+    if (compiled)
+        check_conversation(compiled, options, context, where);
     loam_rendering_release(rendering);
     loam_template_release(compiled);
     free(template_text);
@@ -220,7 +268,11 @@ static void published_templates(void)
     if (!json)
         SKIP("no reference data: template/manifest.json");
     loam_engine *engine = test_engine(1);
-    cases = failures = 0;
+    loam_source source = {.struct_size = sizeof source,
+                          .path = {test_data("tokenizer/gpt-2.gguf"), LOAM_NUL_TERMINATED}};
+    if (source.path.data)
+        CHECK_OK(loam_tokenizer_open(&tokenizer, engine, &source, &test_error));
+    cases = failures = conversations = 0;
     struct slice one, list = {json, json + size};
     if (*skip_space(json) == '{') { /* {"templates": [...]} */
         const char *open = strchr(json, '[');
@@ -239,6 +291,10 @@ static void published_templates(void)
     printf("# %d cases, %d wrong\n", cases, failures);
     CHECK_EQUAL(failures, 0);
     CHECK(cases >= 626);
+    printf("# %d conversations\n", conversations);
+    CHECK(conversations >= 580 || !tokenizer);
+    loam_tokenizer_release(tokenizer);
+    tokenizer = NULL;
     loam_engine_release(engine);
     free(json);
 }

@@ -212,6 +212,60 @@ static void rendering(struct run *run, loam_engine *engine)
     loam_rendering_release(made);
 }
 
+static void conversing(struct run *run, loam_engine *engine)
+{
+    static const char source_text[] = "{% for m in messages %}<s>{{ m.content }}{% endfor %}"
+                                      "{{ tools | length }}{{ mood }}";
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_model *model = NULL;
+    loam_session *session = NULL;
+    loam_tokenizer *tokenizer = NULL;
+    loam_template *chat_template = NULL;
+    loam_chat chat = {.struct_size = sizeof chat,
+                      .messages = {"[{\"content\": \"once\"}]", LOAM_NUL_TERMINATED},
+                      .tools = {"[7]", LOAM_NUL_TERMINATED},
+                      .variables = {"{\"mood\": \"on\"}", LOAM_NUL_TERMINATED}};
+    size_t count = 0;
+    if (TRY(loam_model_open_source(&model, engine, &source, NULL, &error)) &&
+        TRY(loam_session_create(&session, model, NULL, &error)) &&
+        TRY(loam_model_tokenizer(&tokenizer, model, &error)) &&
+        TRY(loam_template_create(&chat_template, engine, source_text, LOAM_NUL_TERMINATED,
+                                 &error))) {
+        chat.chat_template = chat_template;
+        run->arrived = TRY(loam_session_chat(session, &chat, &error)) &&
+                       TRY(loam_tokenizer_count_chat(&count, tokenizer, &chat, &error));
+    }
+    CHECK(!run->arrived || count >= 5);
+    loam_template_release(chat_template);
+    loam_tokenizer_release(tokenizer);
+    loam_session_release(session);
+    loam_model_release(model);
+}
+
+static void filling_in(struct run *run, loam_engine *engine)
+{
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_tokenizer *tokenizer = NULL;
+    const loam_fill_in_file file = {{"b.c", 3}, {"on\nce", 5}};
+    loam_fill_in fill_in = {.struct_size = sizeof fill_in,
+                            .prefix = {"one\nonce ", LOAM_NUL_TERMINATED},
+                            .suffix = {"on\non\non", LOAM_NUL_TERMINATED},
+                            .path = {"a.c", 3},
+                            .files = &file,
+                            .file_count = 1,
+                            .max_tokens = 36};
+    loam_fill_in_info info = {.struct_size = sizeof info};
+    int32_t tokens[64];
+    size_t count = 0;
+    if (TRY(loam_tokenizer_open(&tokenizer, engine, &source, &error)))
+        run->arrived = TRY(
+            loam_tokenizer_encode_fill_in(tokens, 64, &count, &info, tokenizer, &fill_in, &error));
+    CHECK(!run->arrived || (count > 16 && count <= 36 && info.file_count == 1));
+    loam_tokenizer_release(tokenizer);
+}
+
 static void opening_a_file(struct run *run, loam_engine *engine)
 {
     loam_error error = {.struct_size = sizeof error};
@@ -388,6 +442,29 @@ static void tiny_model_rendering(void)
     fail_each(tiny, tiny_size, 1, rendering);
 }
 
+static void tiny_model_conversing(void)
+{
+    REQUIRE(tiny);
+    fail_each(tiny, tiny_size, 1, conversing);
+}
+
+/* A vocabulary whose file names tokens for filling in. */
+static void tiny_vocabulary_filling_in(void)
+{
+    static unsigned char bytes[1 << 15];
+    struct tiny_file file = {.bytes = bytes, .capacity = sizeof bytes};
+    tiny_put(&file, "GGUF", 4);
+    tiny_put_u32(&file, 3);
+    tiny_put_u64(&file, 0);
+    tiny_put_u64(&file, 7);
+    tiny_key_text(&file, "tokenizer.ggml.model", "llama");
+    tiny_put_vocabulary(&file); /* three keys */
+    tiny_key_u32(&file, "tokenizer.ggml.fim_pre_token_id", 3);
+    tiny_key_u32(&file, "tokenizer.ggml.fim_suf_token_id", 4);
+    tiny_key_u32(&file, "tokenizer.ggml.fim_mid_token_id", 5);
+    fail_each(bytes, file.size, 1, filling_in);
+}
+
 static void tiny_model_opening_a_file(void)
 {
     REQUIRE(tiny);
@@ -499,6 +576,8 @@ int main(void)
     RUN(tiny_model_opening_a_file);
     RUN(tiny_model_tokenizing);
     RUN(tiny_model_rendering);
+    RUN(tiny_model_conversing);
+    RUN(tiny_vocabulary_filling_in);
     RUN(tiny_model_planning);
     RUN(tiny_model_generating);
     RUN(tiny_model_with_threads);
