@@ -2,6 +2,8 @@
 #include "api/api.h"
 #include "format/mix.h"
 
+#include "cache/states.h"
+
 loam_status loam_api_open_source(struct source *out, const loam_source *given, loam_error *error)
 {
     loam_source source;
@@ -169,24 +171,26 @@ loam_status loam_model_get_info(loam_model_info *out, loam_model *model, loam_er
         status = loam_api_given(model, "model", error);
     if (status)
         return status;
-    loam_model_info info = {.architecture = model->architecture,
-                            .name = model->name,
-                            .parameters = model->parameters,
-                            .weight_bytes = model->size.weight_bytes,
-                            .scratch_bytes = model->size.scratch_bytes,
-                            .kv_bytes_per_page =
-                                model->size.page_bytes + model->size.device_page_bytes,
-                            .vocabulary_size = model->description.vocabulary,
-                            .embedding_output = model->description.embedding_output,
-                            .pooling = model->description.pooling,
-                            .context_length = model->description.context_length,
-                            .embedding_length = model->description.embedding_length,
-                            .layer_count = model->description.layers,
-                            .kv_type = model->limits.kv_type,
-                            .max_step_rows = model->limits.max_rows,
-                            .max_step_sessions = model->limits.max_sequences,
-                            .load_seconds = model->load_seconds,
-                            .mapped_bytes = model->mapped_bytes};
+    loam_model_info info = {
+        .architecture = model->architecture,
+        .name = model->name,
+        .parameters = model->parameters,
+        .weight_bytes = model->size.weight_bytes,
+        .scratch_bytes = model->size.scratch_bytes,
+        .kv_bytes_per_page = model->size.page_bytes + model->size.device_page_bytes,
+        .vocabulary_size = model->description.vocabulary,
+        .embedding_output = model->description.embedding_output,
+        .pooling = model->description.pooling,
+        .context_length = model->description.context_length,
+        .embedding_length = model->description.embedding_length,
+        .layer_count = model->description.layers,
+        .kv_type = model->limits.kv_type,
+        .max_step_rows = model->limits.max_rows,
+        .max_step_sessions = model->limits.max_sequences,
+        .load_seconds = model->load_seconds,
+        .mapped_bytes = model->mapped_bytes,
+        .state_bytes = loam_graph_state_bytes(model->graph),
+        .state_count = (uint32_t)loam_states_limit(loam_graph_state_bytes(model->graph))};
     loam_struct_write(out, &info, sizeof info);
     return LOAM_OK;
 }
