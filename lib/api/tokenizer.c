@@ -1,5 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/api.h"
+#include "base/json.h"
+
+/* Whether the file begins as JSON does, white space aside. */
+static bool is_json(struct source *source)
+{
+    char bytes[64];
+    size_t size = (size_t)(source->size < sizeof bytes ? source->size : sizeof bytes), at = 0;
+    if (loam_source_read(source, 0, bytes, size, NULL))
+        return false; /* the reader of the other format will say why */
+    while (at < size && (bytes[at] == ' ' || (bytes[at] >= '\t' && bytes[at] <= '\r')))
+        at++;
+    return at < size && bytes[at] == '{';
+}
+
+/* The whole file goes to memory for the time of reading it. */
+static loam_status read_json(struct tokenizer **out, struct source *source, struct memory *memory,
+                             loam_error *error)
+{
+    if (source->size > JSON_MOST_BYTES)
+        return loam_fail(error, LOAM_UNSUPPORTED, "has %llu bytes; supported of JSON: at most %d",
+                         (unsigned long long)source->size, JSON_MOST_BYTES);
+    char *text = loam_memory_get(memory, source->size, 1);
+    if (!text)
+        return loam_fail_memory(error, source->size);
+    loam_status status = loam_source_read(source, 0, text, (size_t)source->size, error);
+    if (!status)
+        status = loam_tokenizer_json_create(out, text, (size_t)source->size, memory, error);
+    loam_memory_free(memory, text);
+    return status;
+}
+
+/* The file's name in front of messages about what it holds. */
+static void prefix(loam_error *error, loam_status status, const struct source *source)
+{
+    if (status == LOAM_FORMAT || status == LOAM_UNSUPPORTED)
+        loam_error_prefix(error, source->name, strlen(source->name));
+}
 
 loam_status loam_tokenizer_open(loam_tokenizer **out, loam_engine *engine, const loam_source *given,
                                 loam_error *error)
@@ -16,15 +53,19 @@ loam_status loam_tokenizer_open(loam_tokenizer **out, loam_engine *engine, const
         status = loam_api_open_source(&source, given, error);
     if (status)
         return status;
-    status = loam_gguf_read(&gguf, &source, &engine->memory, error);
-    if (!status) {
-        status = loam_tokenizer_create(&tokenizer, &gguf, &engine->memory, error);
-        loam_gguf_end(&gguf);
-        if (!status && !tokenizer)
-            status =
-                loam_fail(error, LOAM_FORMAT, "the file has no vocabulary (tokenizer.ggml.model)");
-        if (status == LOAM_FORMAT || status == LOAM_UNSUPPORTED)
-            loam_error_prefix(error, source.name, strlen(source.name));
+    if (is_json(&source)) {
+        status = read_json(&tokenizer, &source, &engine->memory, error);
+        prefix(error, status, &source);
+    } else {
+        status = loam_gguf_read(&gguf, &source, &engine->memory, error);
+        if (!status) {
+            status = loam_tokenizer_create(&tokenizer, &gguf, &engine->memory, error);
+            loam_gguf_end(&gguf);
+            if (!status && !tokenizer)
+                status = loam_fail(error, LOAM_FORMAT,
+                                   "the file has no vocabulary (tokenizer.ggml.model)");
+            prefix(error, status, &source);
+        }
     }
     loam_source_close(&source);
     return status ? status : loam_model_wrap_tokenizer(out, engine, tokenizer, error);

@@ -469,7 +469,9 @@ static loam_status parse_end(struct parser *p)
     struct regex_set any = empty_set;
     int32_t set;
     any.negated = true;
-    loam_status status = keep_set(p, &any, &set);
+    loam_status status = p->program->lines ? add_range(p, &any, '\n', '\n') : LOAM_OK;
+    if (!status)
+        status = keep_set(p, &any, &set);
     return status
                ? status
                : emit(p,

@@ -19,6 +19,10 @@ struct tokenizer;
  * [errors: MEMORY, FORMAT (names the key), UNSUPPORTED (names the kind or splitter)] */
 loam_status loam_tokenizer_create(struct tokenizer **out, const struct gguf *gguf,
                                   struct memory *memory, loam_error *error);
+/* Reads a tokenizer.json, all of text[size]; nothing of it is kept.
+ * [errors: MEMORY, FORMAT (line, byte and key), UNSUPPORTED (names what)] */
+loam_status loam_tokenizer_json_create(struct tokenizer **out, const char *text, size_t size,
+                                       struct memory *memory, loam_error *error);
 void loam_tokenizer_destroy(struct tokenizer *tokenizer);
 
 /* Ids of a growing array. */
