@@ -14,7 +14,7 @@ static bool add_character(struct text_buffer *out, uint32_t c)
  * are that. */
 static bool clean(struct text_buffer *out, uint32_t c, const char *bytes, size_t size)
 {
-    uint32_t others = loam_unicode_category_mask("C", 1);
+    uint32_t others = 1u << CATEGORY_CC | 1u << CATEGORY_CF | 1u << CATEGORY_CO;
     if (loam_unicode_is_space(c) &&
         (c == '\t' || c == '\n' || c == '\r' || !(others >> loam_unicode_category(c) & 1)))
         return loam_normal_add(out, " ", 1);

@@ -4,6 +4,8 @@
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
+static const char low_line[3] = {'\xE2', '\x96', '\x81'}; /* U+2581 */
+
 /* Two of each: from one into the other. */
 struct pipeline_scratch {
     struct text_buffer texts[2];
@@ -114,20 +116,24 @@ static loam_status cut(struct passage *p, const struct pipeline *pipeline, bool 
     return LOAM_OK;
 }
 
-/* A word with U+2581 in front, as WordPiece has it; too long ones are unknown. */
+/* A word with U+2581 in front, as WordPiece has it here; too long ones are
+ * unknown, and those with that character in the text itself. */
 static loam_status append_wordpiece(struct encoder *encoder, struct token_list *out,
                                     const char *text, size_t length, loam_error *error)
 {
     const struct tokenizer *t = encoder->tokenizer;
     size_t characters = 0;
-    for (size_t i = 0; i < length; i++)
+    bool known = true;
+    for (size_t i = 0; i < length; i++) {
         characters += ((unsigned char)text[i] & 0xC0) != 0x80;
-    if (characters > t->longest_word)
+        known = known && (length - i < 3 || memcmp(text + i, low_line, 3) != 0);
+    }
+    if (characters > t->longest_word || !known)
         return t->unknown < 0 ? LOAM_OK
                               : loam_tokenizer_push(out, encoder->memory, t->unknown, error);
     if (!loam_encoder_reserve(encoder, length + 3))
         return loam_fail_memory(error, length + 3);
-    memcpy(encoder->buffer, "\xE2\x96\x81", 3);
+    memcpy(encoder->buffer, low_line, 3);
     memcpy(encoder->buffer + 3, text, length);
     return loam_encode_word(encoder, out, encoder->buffer, length + 3, error);
 }
