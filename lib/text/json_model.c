@@ -505,5 +505,9 @@ loam_status loam_json_model_read(struct json_load *load, bool bytes)
         find_lowest_score(t);
     if (!status)
         status = loam_json_steps_finish(load, m.whole_words);
-    return status ? status : index_all(load, &m);
+    if (!status)
+        status = index_all(load, &m);
+    if (t->kind == TOKENIZER_SPM && !m.bytes_fall)
+        memset(t->byte_tokens, 0xFF, sizeof t->byte_tokens); /* -1: none */
+    return status;
 }

@@ -110,7 +110,7 @@ static loam_status compile(struct splitter **out, struct json_load *load, const 
                            const char *path)
 {
     struct arena *arena = &load->tokenizer->arena;
-    struct split_pattern pattern = {.names = "", .stages = {text}, .lines = true};
+    struct split_pattern pattern = {.names = "", .stages = {text}, .oniguruma = true};
     *out = loam_arena_get(arena, 1, sizeof **out);
     if (!*out)
         return loam_fail_memory(load->error, sizeof **out);
@@ -359,6 +359,12 @@ static loam_status read_meta(struct json_load *load, const struct json_node *ste
     else if (!loam_json_get_equal(front, "never"))
         return loam_json_get_refuse(load, loam_json_member(&load->json, step, "prepend_scheme"),
                                     path, "expected always, first or never");
+    for (size_t i = 0; cut.front == FRONT_FIRST && i < pipeline_of(load)->change_count; i++) {
+        enum change_kind kind = pipeline_of(load)->changes[i].kind;
+        if (kind != CHANGE_FORM && kind != CHANGE_LOWER) /* what is first then is doubtful */
+            return loam_json_get_refuse(load, loam_json_member(&load->json, step, "prepend_scheme"),
+                                        path, "with a normalizer that may change the beginning");
+    }
     status = add_cut(load, step, path, cut);
     return status || !split ? status : add_pattern(load, step, path, LOW_LINE, KEEP_NEXT, false);
 }
@@ -496,7 +502,8 @@ loam_status loam_json_steps_finish(struct json_load *load, bool whole_words)
     struct split_pattern *pattern = loam_arena_get(&t->arena, 1, sizeof *pattern);
     if (!pattern)
         return loam_fail_memory(load->error, sizeof *pattern);
-    *pattern = (struct split_pattern){.names = "", .keeps_whole_words = whole_words, .lines = true};
+    *pattern =
+        (struct split_pattern){.names = "", .keeps_whole_words = whole_words, .oniguruma = true};
     t->pattern = pattern;
     if (t->kind == TOKENIZER_BPE && only_splits(pipeline)) {
         for (size_t i = 0; i < pipeline->cut_count; i++)

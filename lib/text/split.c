@@ -11,7 +11,7 @@ static loam_status parse_stages(struct splitter *out, const struct split_pattern
     loam_status status = LOAM_OK;
     for (size_t i = 0; !status && i < PATTERN_STAGES && pattern->stages[i]; i++) {
         programs[i].sets = sets;
-        programs[i].lines = pattern->lines;
+        programs[i].oniguruma = pattern->oniguruma;
         status =
             loam_regex_parse(&programs[i], pattern->stages[i], strlen(pattern->stages[i]), error);
         out->count = i + 1;

@@ -153,9 +153,17 @@ loam_status loam_spm_append(struct encoder *encoder, struct token_list *out, con
             return loam_fail_memory(error, 3 * (uint64_t)at);
         status = encode_buffer(encoder, out, error);
     }
-    for (size_t part; !status && at < length; at += part) {
+    for (size_t part, before; !status && at < length; at += part) {
         part = part_of(t, text + at, length - at);
+        before = out->count;
         status = loam_encode_word(encoder, out, text + at, part, error);
+        bool repeats = t->fuses_unknown && at > 0 && out->count > before &&
+                       out->ids[before] == t->unknown && out->ids[before - 1] == t->unknown;
+        if (!status && repeats) { /* unknown neighbours of two parts */
+            memmove(out->ids + before, out->ids + before + 1,
+                    (out->count - before - 1) * sizeof *out->ids);
+            out->count--;
+        }
     }
     return status;
 }
