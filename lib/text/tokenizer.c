@@ -174,6 +174,11 @@ bool loam_tokenizer_strips_space(const struct tokenizer *t)
     return (t->kind == TOKENIZER_SPM || t->kind == TOKENIZER_UNIGRAM) && t->adds_space;
 }
 
+uint32_t loam_tokenizer_added(const struct tokenizer *t)
+{
+    return (uint32_t)t->adds_begin + t->adds_end + t->adds_separator;
+}
+
 uint32_t loam_tokenizer_count(const struct tokenizer *t)
 {
     return t->count;

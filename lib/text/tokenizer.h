@@ -55,6 +55,9 @@ size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *
  * (vocabularies that add a space before a text). */
 bool loam_tokenizer_strips_space(const struct tokenizer *tokenizer);
 
+/* How many tokens LOAM_ENCODE_ADD_SPECIAL adds. */
+uint32_t loam_tokenizer_added(const struct tokenizer *tokenizer);
+
 uint32_t loam_tokenizer_count(const struct tokenizer *tokenizer);
 uint32_t loam_tokenizer_flags(const struct tokenizer *tokenizer, int32_t id); /* LOAM_TOKEN_... */
 void loam_tokenizer_describe_token(loam_token_info *out, const struct tokenizer *tokenizer,
