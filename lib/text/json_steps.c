@@ -360,8 +360,9 @@ static loam_status read_meta(struct json_load *load, const struct json_node *ste
         return loam_json_get_refuse(load, loam_json_member(&load->json, step, "prepend_scheme"),
                                     path, "expected always, first or never");
     for (size_t i = 0; cut.front == FRONT_FIRST && i < pipeline_of(load)->change_count; i++) {
-        enum change_kind kind = pipeline_of(load)->changes[i].kind;
-        if (kind != CHANGE_FORM && kind != CHANGE_LOWER) /* what is first then is doubtful */
+        const struct change *change = &pipeline_of(load)->changes[i];
+        bool composes = change->kind == CHANGE_FORM && change->form == NORMAL_NFC;
+        if (!composes && change->kind != CHANGE_LOWER) /* what is first then is doubtful */
             return loam_json_get_refuse(load, loam_json_member(&load->json, step, "prepend_scheme"),
                                         path, "with a normalizer that may change the beginning");
     }
