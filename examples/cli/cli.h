@@ -118,6 +118,8 @@ void json_number(FILE *out, double value);
 int command_run(int count, char **arguments);
 int command_info(int count, char **arguments);
 int command_tokens(int count, char **arguments);
+int command_count(int count, char **arguments);
+int command_split(int count, char **arguments);
 int command_logits(int count, char **arguments);
 int command_nll(int count, char **arguments);
 int command_embed(int count, char **arguments);
