@@ -87,11 +87,8 @@ static bool replace_pattern(struct text_buffer *out, const struct change *change
     struct split_walk walk;
     loam_split_begin(&walk, change->pattern, text, length);
     for (size_t at = 0, size; (size = loam_split_next(&walk)) > 0; at += size) {
-        const struct splitter *pattern = change->pattern;
-        bool matches =
-            loam_regex_match(&pattern->stages[0], &pattern->classes, text + at, length - at) > 0;
-        if (!(matches ? loam_normal_add(out, change->to.data, change->to.length)
-                      : loam_normal_add(out, text + at, size)))
+        if (!(walk.matched ? loam_normal_add(out, change->to.data, change->to.length)
+                           : loam_normal_add(out, text + at, size)))
             return false;
     }
     return true;

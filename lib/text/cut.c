@@ -31,20 +31,17 @@ static bool joins_last(enum cut_keep keep, bool matches, bool last_matched)
 static bool cut_piece(struct piece_list *out, const struct cut *cut, const char *text,
                       struct piece piece)
 {
-    const struct splitter *pattern = cut->pattern;
     struct split_walk walk;
     size_t first = out->count;
     bool last_matched = false;
-    loam_split_begin(&walk, pattern, text + piece.start, piece.length);
+    loam_split_begin(&walk, cut->pattern, text + piece.start, piece.length);
     for (size_t at = 0, size; (size = loam_split_next(&walk)) > 0; at += size) {
-        const char *here = text + piece.start + at;
         if (cut->keep == KEEP_ISOLATED) {
             if (!add_piece(out, piece.start + at, size))
                 return false;
             continue;
         }
-        bool matches = (loam_regex_match(&pattern->stages[0], &pattern->classes, here,
-                                         piece.length - at) > 0) != cut->inverted;
+        bool matches = walk.matched != cut->inverted;
         if (cut->keep == KEEP_REMOVED && matches)
             continue;
         if (out->count > first && joins_last(cut->keep, matches, last_matched))
