@@ -129,6 +129,8 @@ int command_chat(int count, char **arguments);
 int command_complete(int count, char **arguments);
 int command_info(int count, char **arguments);
 int command_tokens(int count, char **arguments);
+int command_count(int count, char **arguments);
+int command_split(int count, char **arguments);
 int command_logits(int count, char **arguments);
 int command_nll(int count, char **arguments);
 int command_embed(int count, char **arguments);

@@ -13,6 +13,8 @@ static const struct command {
     {"complete", command_complete, "the text that belongs at a place in a file"},
     {"info", command_info, "what a model file holds and what a load would take"},
     {"tokens", command_tokens, "standard input to token ids"},
+    {"count", command_count, "how many tokens a text has"},
+    {"split", command_split, "where to cut a document into chunks of so many tokens"},
     {"logits", command_logits, "logits of every position of a token file"},
     {"nll", command_nll, "mean negative log-likelihood of a text"},
     {"embed", command_embed, "the embedding of a token file"},

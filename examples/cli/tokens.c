@@ -29,7 +29,7 @@ int command_tokens(int count, char **arguments)
     int parse_special = 0, no_bos = 0, json = 0, pieces = 0;
     const struct option options[] = {
         {"--model", "-m", OPTION_TEXT, &common.model, "FILE",
-         "GGUF model file (default: one built in)", 0, 0},
+         "GGUF model file or tokenizer.json (default: one built in)", 0, 0},
         {"--parse-special", NULL, OPTION_FLAG, &parse_special, NULL,
          "text of control tokens becomes them", 0, 0},
         {"--no-bos", NULL, OPTION_FLAG, &no_bos, NULL, "do not add begin and end tokens", 0, 0},

@@ -736,6 +736,15 @@ typedef struct loam_tokenizer loam_tokenizer;
 
 /* Opens the vocabulary of a model file, leaving the weights alone. Files that
  * hold nothing but a vocabulary are fine.
+ *
+ * A tokenizer.json as Hugging Face's tokenizers writes it is fine as well; what
+ * the file is, its content tells. It gives the tokens that its own library gives:
+ * models of the kinds BPE, Unigram and WordPiece, with what published models have
+ * around them (normalizer, pre_tokenizer, post_processor, decoder). Anything
+ * else is UNSUPPORTED, by its name, never left out; but for truncation and
+ * padding, which are the caller's, and clean-up after decoding, which loses text.
+ * Such files do not name their end token: end_token is the one behind a text, if
+ * any; tokens that end a generation are known by what they are called.
  * [may allocate; blocks; errors: MEMORY, IO, FORMAT, UNSUPPORTED] */
 LOAM_API loam_status loam_tokenizer_open(loam_tokenizer **out, loam_engine *engine,
                                          const loam_source *source, loam_error *error);
@@ -767,6 +776,56 @@ enum {
 LOAM_API loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *out_count,
                                            loam_tokenizer *tokenizer, const char *text,
                                            size_t text_length, uint32_t flags, loam_error *error);
+
+/* Counts the tokens that loam_tokenizer_encode gives with the same flags.
+ * [may allocate; errors: MEMORY] */
+LOAM_API loam_status loam_tokenizer_count_tokens(size_t *out, loam_tokenizer *tokenizer,
+                                                 const char *text, size_t text_length,
+                                                 uint32_t flags, loam_error *error);
+
+/* What a chunk of a document ends at, the best last. */
+enum {
+    LOAM_BORDER_TOKEN = 0,     /* inside a word: there was nothing better */
+    LOAM_BORDER_WORD = 1,
+    LOAM_BORDER_LINE = 2,
+    LOAM_BORDER_SENTENCE = 3,
+    LOAM_BORDER_PARAGRAPH = 4, /* a blank line inside a block of code or before an indented line */
+    LOAM_BORDER_BLOCK = 5,     /* a blank line else; around a fenced block of code; behind a function */
+    LOAM_BORDER_END = 6        /* the document's end */
+};
+
+/* A stretch of a document: bytes begin to end, without end. */
+typedef struct loam_chunk {
+    size_t struct_size;
+    size_t begin;
+    size_t end;
+    uint32_t token_count; /* of these bytes encoded alone, by the flags given */
+    int32_t border;       /* LOAM_BORDER_...: what it ends at */
+} loam_chunk;
+
+typedef struct loam_split_options {
+    size_t struct_size;
+    uint32_t max_tokens;     /* of a chunk; at least one more than are added around a text */
+    uint32_t overlap_tokens; /* at most half of that: how much of the chunk before is repeated */
+    uint32_t flags;          /* LOAM_ENCODE_...: how chunks will be encoded */
+    uint32_t reserved;
+    /* Called for each chunk, in order. Another value than 0 ends the call with
+     * CANCELLED. */
+    int32_t (*chunk)(void *user, const loam_chunk *chunk);
+    void *user;
+} loam_split_options;
+
+/* Cuts a document into chunks of at most max_tokens tokens each, for embedding,
+ * searching or reading it piece by piece. The chunks cover it in order: each
+ * begins where the one before ends, or with an overlap up to overlap_tokens
+ * tokens before that, at a line, sentence or word. They end at the best border
+ * that is in reach: outside of code blocks and functions before inside, then
+ * sentences, lines, words. No character is cut; one that takes more tokens than
+ * allowed is a chunk of its own. Invalid UTF-8 is accepted. Time: linear.
+ * [may allocate; errors: MEMORY, CANCELLED] */
+LOAM_API loam_status loam_tokenizer_split(loam_tokenizer *tokenizer, const char *text,
+                                          size_t text_length, const loam_split_options *options,
+                                          loam_error *error);
 
 /* Flags of loam_tokenizer_decode. */
 enum {

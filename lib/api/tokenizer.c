@@ -1,5 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/api.h"
+#include "base/json.h"
+#include "text/document.h"
+
+/* Whether the file begins as JSON does, white space aside. */
+static loam_status sniff_json(bool *out, struct source *source, loam_error *error)
+{
+    char bytes[64];
+    size_t size = (size_t)(source->size < sizeof bytes ? source->size : sizeof bytes), at = 0;
+    loam_status status = loam_source_read(source, 0, bytes, size, error);
+    while (!status && at < size && (bytes[at] == ' ' || (bytes[at] >= '\t' && bytes[at] <= '\r')))
+        at++;
+    *out = !status && at < size && bytes[at] == '{';
+    return status;
+}
+
+/* The whole file goes to memory for the time of reading it. */
+static loam_status read_json(struct tokenizer **out, struct source *source, struct memory *memory,
+                             loam_error *error)
+{
+    if (source->size > JSON_MOST_BYTES)
+        return loam_fail(error, LOAM_UNSUPPORTED, "has %llu bytes; supported of JSON: at most %d",
+                         (unsigned long long)source->size, JSON_MOST_BYTES);
+    char *text = loam_memory_get(memory, source->size, 1);
+    if (!text)
+        return loam_fail_memory(error, source->size);
+    loam_status status = loam_source_read(source, 0, text, (size_t)source->size, error);
+    if (!status)
+        status = loam_tokenizer_json_create(out, text, (size_t)source->size, memory, error);
+    loam_memory_free(memory, text);
+    return status;
+}
+
+/* The file's name in front of messages about what it holds. */
+static void prefix(loam_error *error, loam_status status, const struct source *source)
+{
+    if (status == LOAM_FORMAT || status == LOAM_UNSUPPORTED)
+        loam_error_prefix(error, source->name, strlen(source->name));
+}
 
 loam_status loam_tokenizer_open(loam_tokenizer **out, loam_engine *engine, const loam_source *given,
                                 loam_error *error)
@@ -16,15 +54,21 @@ loam_status loam_tokenizer_open(loam_tokenizer **out, loam_engine *engine, const
         status = loam_api_open_source(&source, given, error);
     if (status)
         return status;
-    status = loam_gguf_read(&gguf, &source, &engine->memory, error);
-    if (!status) {
-        status = loam_tokenizer_create(&tokenizer, &gguf, &engine->memory, error);
-        loam_gguf_end(&gguf);
-        if (!status && !tokenizer)
-            status =
-                loam_fail(error, LOAM_FORMAT, "the file has no vocabulary (tokenizer.ggml.model)");
-        if (status == LOAM_FORMAT || status == LOAM_UNSUPPORTED)
-            loam_error_prefix(error, source.name, strlen(source.name));
+    bool json;
+    status = sniff_json(&json, &source, error);
+    if (!status && json) {
+        status = read_json(&tokenizer, &source, &engine->memory, error);
+        prefix(error, status, &source);
+    } else if (!status) {
+        status = loam_gguf_read(&gguf, &source, &engine->memory, error);
+        if (!status) {
+            status = loam_tokenizer_create(&tokenizer, &gguf, &engine->memory, error);
+            loam_gguf_end(&gguf);
+            if (!status && !tokenizer)
+                status = loam_fail(error, LOAM_FORMAT,
+                                   "the file has no vocabulary (tokenizer.ggml.model)");
+            prefix(error, status, &source);
+        }
     }
     loam_source_close(&source);
     return status ? status : loam_model_wrap_tokenizer(out, engine, tokenizer, error);
@@ -58,29 +102,72 @@ loam_status loam_api_give_tokens(int32_t *out_tokens, size_t capacity, size_t *o
     return LOAM_OK;
 }
 
+/* All tokens of the text; the caller frees the list's ids. */
+static loam_status encode(struct token_list *list, loam_tokenizer *tokenizer, const char *text,
+                          size_t text_length, uint32_t flags, loam_error *error)
+{
+    size_t length = loam_length(text, text_length);
+    loam_status status = loam_api_given(tokenizer, "tokenizer", error);
+    if (!status && length)
+        status = loam_api_given(text, "text", error);
+    return status ? status
+                  : loam_tokenizer_append(list, tokenizer->tokenizer, &tokenizer->engine->memory,
+                                          text, length, flags, error);
+}
+
 loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *out_count,
                                   loam_tokenizer *tokenizer, const char *text, size_t text_length,
                                   uint32_t flags, loam_error *error)
 {
+    struct token_list list = {0};
     loam_status status = loam_api_given(out_count, "out_count", error);
     if (status)
         return status;
     *out_count = 0;
-    status = loam_api_given(tokenizer, "tokenizer", error);
-    size_t length = loam_length(text, text_length);
-    if (!status && length)
-        status = loam_api_given(text, "text", error);
-    if (!status && capacity)
+    if (capacity)
         status = loam_api_given(out_tokens, "out_tokens", error);
-    if (status)
-        return status;
-    struct memory *memory = &tokenizer->engine->memory;
-    struct token_list list = {0};
-    status = loam_tokenizer_append(&list, tokenizer->tokenizer, memory, text, length, flags, error);
+    if (!status)
+        status = encode(&list, tokenizer, text, text_length, flags, error);
     if (!status)
         status = loam_api_give_tokens(out_tokens, capacity, out_count, &list, error);
-    loam_memory_free(memory, list.ids);
+    if (tokenizer)
+        loam_memory_free(&tokenizer->engine->memory, list.ids);
     return status;
+}
+
+loam_status loam_tokenizer_count_tokens(size_t *out, loam_tokenizer *tokenizer, const char *text,
+                                        size_t text_length, uint32_t flags, loam_error *error)
+{
+    struct token_list list = {0};
+    loam_status status = loam_api_given(out, "out", error);
+    if (status)
+        return status;
+    *out = 0;
+    status = encode(&list, tokenizer, text, text_length, flags, error);
+    if (!status)
+        *out = list.count;
+    if (tokenizer)
+        loam_memory_free(&tokenizer->engine->memory, list.ids);
+    return status;
+}
+
+loam_status loam_tokenizer_split(loam_tokenizer *tokenizer, const char *text, size_t text_length,
+                                 const loam_split_options *options, loam_error *error)
+{
+    loam_split_options all;
+    size_t length = loam_length(text, text_length);
+    loam_status status = loam_api_given(tokenizer, "tokenizer", error);
+    if (!status && length)
+        status = loam_api_given(text, "text", error);
+    if (!status)
+        status = loam_api_given(options, "options", error);
+    if (!status)
+        status = loam_struct_read(&all, sizeof all, options, "options", error);
+    if (!status && !all.chunk)
+        status = loam_fail(error, LOAM_INVALID_ARGUMENT, "options.chunk is NULL");
+    return status ? status
+                  : loam_document_split(tokenizer->tokenizer, &tokenizer->engine->memory, text,
+                                        length, &all, error);
 }
 
 /* Decodes into out[capacity]; returns the full length. */

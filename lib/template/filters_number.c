@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Filters that give numbers. */
 #include "template/filters.h"
-#include "template/number.h"
+#include "base/number.h"
 
 /* A number in text: white space around, a sign and underscores in it are fine. */
 struct digits {

@@ -2,7 +2,7 @@
 #include "template/format.h"
 
 #include "base/utf8.h"
-#include "template/number.h"
+#include "base/number.h"
 
 /* A number's digits, put together in parts. */
 struct body {

@@ -3,7 +3,7 @@
 #include "template/json_read.h"
 
 #include "base/utf8.h"
-#include "template/number.h"
+#include "base/number.h"
 #include "template/place.h"
 
 struct reader {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON as Python's json.dumps writes it. */
 #include "base/utf8.h"
-#include "template/number.h"
+#include "base/number.h"
 #include "template/show.h"
 #include "template/sort.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings and numbers as templates write them. */
 #include "base/utf8.h"
-#include "template/number.h"
+#include "base/number.h"
 #include "template/parser.h"
 
 static int hex_digit(char c)

@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 #include "template/characters.h"
-#include "template/number.h"
+#include "base/number.h"
 
 static bool add(struct machine *machine, struct text_builder *builder, const char *bytes,
                 bool from_data)

@@ -34,6 +34,8 @@ loam_status loam_bpe_encode(struct encoder *encoder, struct token_list *out, con
         /* A byte that the vocabulary lacks gives no token, as in the reference:
          * the "unknown" token of such files is often a control token. */
         int32_t id = encoder->symbols[i].token;
+        if (id < 0 && tokenizer->says_unknown)
+            id = tokenizer->unknown;
         loam_status status =
             id >= 0 ? loam_tokenizer_push(out, encoder->memory, id, error) : LOAM_OK;
         if (status)

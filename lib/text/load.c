@@ -34,19 +34,6 @@ static loam_status check_count(const struct gguf_entry *entry, uint64_t count, c
                      (unsigned long long)entry->count, (unsigned long long)count);
 }
 
-/* Notes which bytes stand side by side in a token. */
-static void note_joins(struct tokenizer *t, const struct token *token)
-{
-    size_t size;
-    unsigned char before = 0;
-    for (size_t i = 0; i < token->text_length; i += size) {
-        unsigned char byte = loam_vocabulary_joint(token->text + i, token->text_length - i, &size);
-        if (i > 0)
-            t->joins[before][byte >> 3] |= (uint8_t)(1 << (byte & 7));
-        before = byte;
-    }
-}
-
 struct token_arrays {
     const struct gguf_entry *texts, *scores, *types; /* the last two may be NULL */
 };
@@ -108,7 +95,7 @@ static loam_status read_tokens(struct tokenizer *t, const struct gguf *gguf, loa
         if (text.length > t->longest)
             t->longest = (uint32_t)text.length;
         if (t->kind == TOKENIZER_SPM || t->kind == TOKENIZER_UNIGRAM)
-            note_joins(t, &t->tokens[i]);
+            loam_vocabulary_note_joins(t, &t->tokens[i]);
     }
     return LOAM_OK;
 }

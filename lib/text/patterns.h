@@ -11,6 +11,7 @@ struct split_pattern {
     const char *names;                  /* of tokenizer.ggml.pre, with a space between */
     const char *stages[PATTERN_STAGES]; /* until NULL */
     bool keeps_whole_words;             /* a word that is a token is not taken apart */
+    bool oniguruma;                     /* the syntax of that library, see regex.h */
     bool adds_begin;                    /* unless the file says otherwise */
 };
 

@@ -84,6 +84,7 @@ enum { REGEX_OPS = 8192 };
 
 struct regex_program {
     struct regex_sets *sets;
+    bool oniguruma; /* Ruby's syntax: $ also before the end of a line, {n}+ not possessive */
     struct regex_op *ops;
     size_t count, capacity;
     struct regex_op *scratch; /* of the parser */

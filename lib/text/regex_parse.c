@@ -157,14 +157,27 @@ static loam_status parse_code(struct parser *p, size_t digits, uint32_t *out)
     return LOAM_OK;
 }
 
+/* \w as Oniguruma has it: alphabetic characters, marks, digits, connecting
+ * punctuation, and the numbers of Latin-1. */
+static loam_status add_word(struct parser *p, struct regex_set *set)
+{
+    static const struct regex_range others[] = {
+        {0xB2, 0xB3},       {0xB9, 0xB9},       {0xBC, 0xBE},      {0x24B6, 0x24E9},
+        {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+    loam_status status = LOAM_OK;
+    set->categories |= loam_unicode_category_mask("L", 1) | loam_unicode_category_mask("M", 1) |
+                       1u << CATEGORY_ND | 1u << CATEGORY_NL | 1u << CATEGORY_PC;
+    for (size_t i = 0; !status && i < LOAM_COUNT_OF(others); i++)
+        status = add_range(p, set, others[i].low, others[i].high);
+    return status;
+}
+
 /* What follows a backslash: a class, which is added to the set, or a single
  * character, which is left in *c; *c is UINT32_MAX for a class. */
 static loam_status parse_escape(struct parser *p, struct regex_set *set, uint32_t *c)
 {
     static const char names[] = "rntfv", values[] = "\r\n\t\f\v";
     uint32_t digits = (uint32_t)1 << CATEGORY_ND;
-    uint32_t word = loam_unicode_category_mask("L", 1) | loam_unicode_category_mask("M", 1) |
-                    digits | (uint32_t)1 << CATEGORY_PC;
     uint32_t letter;
     if (!take_character(p, &letter))
         return fail(p, "a backslash at the end");
@@ -180,8 +193,10 @@ static loam_status parse_escape(struct parser *p, struct regex_set *set, uint32_
         set->not_space = true;
     else if (letter == 'd' || letter == 'D')
         set->categories |= letter == 'd' ? digits : ~digits;
-    else if (letter == 'w' || letter == 'W')
-        set->categories |= letter == 'w' ? word : ~word;
+    else if (letter == 'w')
+        return add_word(p, set);
+    else if (letter == 'W')
+        return fail(p, "\\W is supported as [^\\w] only");
     else if (named)
         *c = (unsigned char)values[named - names];
     else if ((letter | 0x20) >= 'a' && (letter | 0x20) <= 'z')
@@ -206,12 +221,22 @@ static loam_status parse_members(struct parser *p, struct regex_set *set)
 {
     *set = empty_set;
     set->negated = take(p, "^");
-    for (bool first = true; first || (p->at < p->length && p->text[p->at] != ']'); first = false) {
+    size_t depth = 0; /* of sets inside: what is in them is in this one */
+    for (bool first = true; first || depth || (p->at < p->length && p->text[p->at] != ']');
+         first = false) {
         uint32_t low, high;
+        if (depth && take(p, "]")) {
+            depth--;
+            continue;
+        }
         if (p->length - p->at >= 2 && memcmp(p->text + p->at, "&&", 2) == 0)
             return LOAM_OK;
-        if (p->length - p->at >= 1 && p->text[p->at] == '[')
-            return fail(p, "a set inside a set is supported behind && only");
+        if (take(p, "[")) {
+            if (p->at < p->length && (p->text[p->at] == '^' || p->text[p->at] == ':'))
+                return fail(p, "of sets inside a set only plain ones are supported");
+            depth++;
+            continue;
+        }
         loam_status status = parse_member(p, set, &low);
         high = low;
         bool range = !status && low != UINT32_MAX && p->length - p->at >= 2 &&
@@ -373,6 +398,7 @@ static bool take_number(struct parser *p, int32_t *out)
 static bool take_quantifier(struct parser *p, struct quantifier *q)
 {
     size_t start = p->at;
+    bool interval = false;
     *q = (struct quantifier){.most = UNBOUNDED};
     if (take(p, "+"))
         q->least = 1;
@@ -387,22 +413,29 @@ static bool take_quantifier(struct parser *p, struct quantifier *q)
             p->at = start;
             return false;
         }
+        interval = p->program->oniguruma;
     } else if (!take(p, "*"))
         return false;
+    if (interval && q->least == q->most)
+        return true; /* {n}? and {n}+ are quantifiers of their own there */
     q->lazy = take(p, "?");
-    q->possessive = !q->lazy && take(p, "+");
+    q->possessive = !q->lazy && !interval && take(p, "+");
     return true;
 }
 
 static loam_status quantify(struct parser *p, size_t start)
 {
     struct quantifier q;
-    if (!take_quantifier(p, &q))
-        return LOAM_OK;
-    if (q.least > MOST_REPEATS || q.most > MOST_REPEATS ||
-        (q.most != UNBOUNDED && q.most < q.least))
-        return fail(p, "a quantifier out of range");
-    return repeat(p, start, &q);
+    loam_status status = LOAM_OK;
+    while (!status && take_quantifier(p, &q)) {
+        if (q.least > MOST_REPEATS || q.most > MOST_REPEATS ||
+            (q.most != UNBOUNDED && q.most < q.least))
+            return fail(p, "a quantifier out of range");
+        status = repeat(p, start, &q);
+        if (!p->program->oniguruma)
+            break;
+    }
+    return status;
 }
 
 /* ---- groups ---------------------------------------------------------------- */
@@ -469,7 +502,9 @@ static loam_status parse_end(struct parser *p)
     struct regex_set any = empty_set;
     int32_t set;
     any.negated = true;
-    loam_status status = keep_set(p, &any, &set);
+    loam_status status = p->program->oniguruma ? add_range(p, &any, '\n', '\n') : LOAM_OK;
+    if (!status)
+        status = keep_set(p, &any, &set);
     return status
                ? status
                : emit(p,

@@ -11,6 +11,7 @@ static loam_status parse_stages(struct splitter *out, const struct split_pattern
     loam_status status = LOAM_OK;
     for (size_t i = 0; !status && i < PATTERN_STAGES && pattern->stages[i]; i++) {
         programs[i].sets = sets;
+        programs[i].oniguruma = pattern->oniguruma;
         status =
             loam_regex_parse(&programs[i], pattern->stages[i], strlen(pattern->stages[i]), error);
         out->count = i + 1;
@@ -40,10 +41,11 @@ loam_status loam_split_create(struct splitter *out, const struct split_pattern *
 
 /* Bytes of the stage's next piece of text: a match, or all up to the next. */
 static size_t next_piece(const struct splitter *splitter, size_t stage, const char *text,
-                         size_t length)
+                         size_t length, bool *matched)
 {
     const struct regex_automaton *automaton = &splitter->stages[stage];
     size_t piece = loam_regex_match(automaton, &splitter->classes, text, length);
+    *matched = piece > 0;
     if (piece)
         return piece;
     do {
@@ -70,7 +72,8 @@ size_t loam_split_next(struct split_walk *walk)
     for (; stage < walk->splitter->count; stage++) {
         size_t *end = &walk->ends[stage + 1];
         if (*end == at)
-            *end = at + next_piece(walk->splitter, stage, walk->text + at, walk->ends[stage] - at);
+            *end = at + next_piece(walk->splitter, stage, walk->text + at, walk->ends[stage] - at,
+                                   &walk->matched);
     }
     walk->at = walk->ends[stage];
     return walk->at - at;

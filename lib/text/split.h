@@ -29,6 +29,7 @@ struct split_walk {
     const char *text;
     size_t at;
     size_t ends[PATTERN_STAGES + 1]; /* of the text, and of each stage's present piece */
+    bool matched;                    /* the last word is a match, not what lies between two */
 };
 
 void loam_split_begin(struct split_walk *walk, const struct splitter *splitter, const char *text,

@@ -31,8 +31,29 @@ static void rank(const struct tokenizer *t, const char *text, struct symbol *lef
     left->result = id;
 }
 
+/* Where the file has merges, as tokenizer.json does, they decide. */
+static void rank_by_merge(const struct tokenizer *t, const char *text, struct symbol *left,
+                          const struct symbol *right)
+{
+    (void)text;
+    const struct merge *merge = loam_vocabulary_merge(t, left->token, right->token);
+    left->rank = merge ? merge->rank : NO_RANK;
+    left->result = merge ? merge->result : -1;
+}
+
+/* One unknown for the character, or for several in a row. */
+static loam_status emit_unknown(struct encoder *encoder, struct token_list *out, size_t first,
+                                loam_error *error)
+{
+    const struct tokenizer *t = encoder->tokenizer;
+    bool repeats = t->fuses_unknown && out->count > first && out->ids[out->count - 1] == t->unknown;
+    return t->unknown < 0 || repeats ? LOAM_OK
+                                     : loam_tokenizer_push(out, encoder->memory, t->unknown, error);
+}
+
+/* first: tokens that were there before the word */
 static loam_status emit(struct encoder *encoder, struct token_list *out, const char *text,
-                        const struct symbol *symbol, loam_error *error)
+                        const struct symbol *symbol, size_t first, loam_error *error)
 {
     const struct tokenizer *tokenizer = encoder->tokenizer;
     int32_t id = symbol->token >= 0
@@ -43,10 +64,8 @@ static loam_status emit(struct encoder *encoder, struct token_list *out, const c
     loam_status status = LOAM_OK;
     for (uint32_t i = 0; !status && i < symbol->length; i++) {
         id = tokenizer->byte_tokens[(unsigned char)text[symbol->start + i]];
-        if (id < 0) /* no byte tokens: one unknown for the character */
-            return tokenizer->unknown < 0
-                       ? LOAM_OK
-                       : loam_tokenizer_push(out, encoder->memory, tokenizer->unknown, error);
+        if (id < 0) /* no byte tokens */
+            return emit_unknown(encoder, out, first, error);
         status = loam_tokenizer_push(out, encoder->memory, id, error);
     }
     return status;
@@ -74,20 +93,24 @@ static bool escape(struct encoder *encoder, const char *text, size_t length)
 static loam_status encode_buffer(struct encoder *encoder, struct token_list *out, loam_error *error)
 {
     const char *text = encoder->buffer;
-    size_t length = encoder->buffer_count, count = 0;
+    size_t length = encoder->buffer_count, count = 0, first = out->count;
+    const struct tokenizer *t = encoder->tokenizer;
     if (!loam_merge_reserve(encoder, length))
         return loam_fail_memory(error, length * sizeof(struct symbol));
     for (size_t i = 0; i < length; count++) { /* a symbol for each character */
         uint32_t c;
         size_t bytes = loam_utf8_decode(&c, text + i, length - i);
-        encoder->symbols[count] = (struct symbol){
-            .start = (uint32_t)i, .length = (uint32_t)bytes, .token = -1, .result = -1};
+        encoder->symbols[count] =
+            (struct symbol){.start = (uint32_t)i,
+                            .length = (uint32_t)bytes,
+                            .token = t->merges ? loam_vocabulary_find(t, text + i, bytes) : -1,
+                            .result = -1};
         i += bytes;
     }
-    count = loam_merge_all(encoder, text, count, rank);
+    count = loam_merge_all(encoder, text, count, t->merges ? rank_by_merge : rank);
     loam_status status = LOAM_OK;
     for (size_t i = 0; !status && i < count; i++)
-        status = emit(encoder, out, text, &encoder->symbols[i], error);
+        status = emit(encoder, out, text, &encoder->symbols[i], first, error);
     return status;
 }
 
@@ -130,9 +153,17 @@ loam_status loam_spm_append(struct encoder *encoder, struct token_list *out, con
             return loam_fail_memory(error, 3 * (uint64_t)at);
         status = encode_buffer(encoder, out, error);
     }
-    for (size_t part; !status && at < length; at += part) {
+    for (size_t part, before; !status && at < length; at += part) {
         part = part_of(t, text + at, length - at);
+        before = out->count;
         status = loam_encode_word(encoder, out, text + at, part, error);
+        bool repeats = t->fuses_unknown && at > 0 && out->count > before &&
+                       out->ids[before] == t->unknown && out->ids[before - 1] == t->unknown;
+        if (!status && repeats) { /* unknown neighbours of two parts */
+            memmove(out->ids + before, out->ids + before + 1,
+                    (out->count - before - 1) * sizeof *out->ids);
+            out->count--;
+        }
     }
     return status;
 }

@@ -2,6 +2,8 @@
 /* Text to tokens: special tokens first, then words or escaped text between
  * them; and what a vocabulary says of itself. */
 #include "text/tokenizer.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
 #include "text/vocabulary.h"
 
 loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, int32_t id,
@@ -21,10 +23,14 @@ loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, 
 /* What lies between special tokens. The beginning of the text counts as one:
  * every stretch gets the space that SentencePiece puts in front. */
 static loam_status append_plain(struct encoder *encoder, struct token_list *list, const char *text,
-                                size_t length, loam_error *error)
+                                size_t start, size_t end, loam_error *error)
 {
+    size_t length = end - start;
     if (length == 0)
         return LOAM_OK;
+    text += start;
+    if (encoder->tokenizer->pipeline)
+        return loam_pipeline_append(encoder, list, text, length, start == 0, error);
     switch (encoder->tokenizer->kind) {
     case TOKENIZER_BPE:
         return loam_bpe_append(encoder, list, text, length, error);
@@ -39,9 +45,26 @@ static loam_status append_plain(struct encoder *encoder, struct token_list *list
     }
 }
 
-static bool is_ascii_space(char c)
+/* Bytes of the white space that text[at] is, or 0. */
+static size_t space_at(const char *text, size_t length, size_t at)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    uint32_t c;
+    size_t size = loam_utf8_decode(&c, text + at, length - at);
+    return c <= 0x10FFFF && loam_unicode_is_space(c) ? size : 0;
+}
+
+/* Where the white space before `end` begins, not before `start`. */
+static size_t before_spaces(const char *text, size_t start, size_t end)
+{
+    while (end > start) {
+        size_t at = end - 1;
+        while (at > start && ((unsigned char)text[at] & 0xC0) == 0x80)
+            at--;
+        if (space_at(text, end, at) != end - at)
+            break;
+        end = at;
+    }
+    return end;
 }
 
 /* Where control tokens may stand: the stretches that are not data. */
@@ -87,15 +110,17 @@ static loam_status append_all(struct encoder *encoder, struct token_list *list, 
             i++;
             continue;
         }
-        status = append_plain(encoder, list, text + start, i - start, error);
+        const struct token *token = &t->tokens[id];
+        size_t end = token->takes_spaces_before ? before_spaces(text, start, i) : i;
+        status = append_plain(encoder, list, text, start, end, error);
         if (!status)
             status = loam_tokenizer_push(list, encoder->memory, id, error);
-        i += t->tokens[id].text_length;
-        while (t->tokens[id].takes_spaces && i < length && is_ascii_space(text[i]))
-            i++;
+        i += token->text_length;
+        for (size_t size; token->takes_spaces && i < length && (size = space_at(text, length, i));)
+            i += size;
         start = i;
     }
-    return status ? status : append_plain(encoder, list, text + start, length - start, error);
+    return status ? status : append_plain(encoder, list, text, start, length, error);
 }
 
 loam_status loam_tokenizer_append(struct token_list *list, const struct tokenizer *t,
@@ -145,7 +170,14 @@ size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *
 
 bool loam_tokenizer_strips_space(const struct tokenizer *t)
 {
+    if (t->pipeline)
+        return t->pipeline->strips_space;
     return (t->kind == TOKENIZER_SPM || t->kind == TOKENIZER_UNIGRAM) && t->adds_space;
+}
+
+uint32_t loam_tokenizer_added(const struct tokenizer *t)
+{
+    return (uint32_t)t->adds_begin + t->adds_end + t->adds_separator;
 }
 
 uint32_t loam_tokenizer_count(const struct tokenizer *t)

@@ -19,6 +19,10 @@ struct tokenizer;
  * [errors: MEMORY, FORMAT (names the key), UNSUPPORTED (names the kind or splitter)] */
 loam_status loam_tokenizer_create(struct tokenizer **out, const struct gguf *gguf,
                                   struct memory *memory, loam_error *error);
+/* Reads a tokenizer.json, all of text[size]; nothing of it is kept.
+ * [errors: MEMORY, FORMAT (line, byte and key), UNSUPPORTED (names what)] */
+loam_status loam_tokenizer_json_create(struct tokenizer **out, const char *text, size_t size,
+                                       struct memory *memory, loam_error *error);
 void loam_tokenizer_destroy(struct tokenizer *tokenizer);
 
 /* Ids of a growing array. */
@@ -54,6 +58,9 @@ size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *
 /* Whether the first text token of a decoded text loses one leading space
  * (vocabularies that add a space before a text). */
 bool loam_tokenizer_strips_space(const struct tokenizer *tokenizer);
+
+/* How many tokens LOAM_ENCODE_ADD_SPECIAL adds. */
+uint32_t loam_tokenizer_added(const struct tokenizer *tokenizer);
 
 uint32_t loam_tokenizer_count(const struct tokenizer *tokenizer);
 uint32_t loam_tokenizer_flags(const struct tokenizer *tokenizer, int32_t id); /* LOAM_TOKEN_... */

@@ -39,9 +39,21 @@ static void extend(struct best *best, const struct tokenizer *t, const char *tex
         best[at + character] = (struct best){score, t->unknown, (uint32_t)at};
 }
 
+/* The bytes of what has no token, the last first. */
+static loam_status emit_bytes(struct encoder *encoder, struct token_list *out, const char *text,
+                              size_t start, size_t end, loam_error *error)
+{
+    loam_status status = LOAM_OK;
+    while (!status && end > start)
+        status =
+            loam_tokenizer_push(out, encoder->memory,
+                                encoder->tokenizer->byte_tokens[(unsigned char)text[--end]], error);
+    return status;
+}
+
 /* Follows the way back and appends it the right way round. */
 static loam_status emit(struct encoder *encoder, struct token_list *out, const struct best *best,
-                        size_t length, loam_error *error)
+                        const char *text, size_t length, loam_error *error)
 {
     size_t before = out->count;
     int32_t unknown = encoder->tokenizer->unknown, last = -1;
@@ -49,8 +61,12 @@ static loam_status emit(struct encoder *encoder, struct token_list *out, const s
         int32_t id = best[end].token;
         bool repeats = id == unknown && last == unknown;
         last = id;
-        loam_status status =
-            id >= 0 && !repeats ? loam_tokenizer_push(out, encoder->memory, id, error) : LOAM_OK;
+        loam_status status = LOAM_OK;
+        if (id == unknown && encoder->tokenizer->falls_to_bytes)
+            status = emit_bytes(encoder, out, text, best[end].start, end, error);
+        else
+            status = id >= 0 && !repeats ? loam_tokenizer_push(out, encoder->memory, id, error)
+                                         : LOAM_OK;
         if (status)
             return status;
     }
@@ -78,7 +94,7 @@ loam_status loam_unigram_encode(struct encoder *encoder, struct token_list *out,
         extend(best, encoder->tokenizer, text, at, length, character);
         at += character;
     }
-    return emit(encoder, out, best, length, error);
+    return emit(encoder, out, best, text, length, error);
 }
 
 /* ---- normalising ----------------------------------------------------------- */

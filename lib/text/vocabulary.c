@@ -89,6 +89,18 @@ static uint64_t table_size(uint64_t count)
     return size;
 }
 
+void loam_vocabulary_note_joins(struct tokenizer *t, const struct token *token)
+{
+    size_t size;
+    unsigned char before = 0;
+    for (size_t i = 0; i < token->text_length; i += size) {
+        unsigned char byte = loam_vocabulary_joint(token->text + i, token->text_length - i, &size);
+        if (i > 0)
+            t->joins[before][byte >> 3] |= (uint8_t)(1 << (byte & 7));
+        before = byte;
+    }
+}
+
 /* ---- building -------------------------------------------------------------- */
 
 static loam_status build_text_table(struct tokenizer *t, loam_error *error)
@@ -142,21 +154,29 @@ static void fetch(const void *address)
 #endif
 }
 
+/* Half of a merge in the form of the kind. */
+static uint32_t decode(const struct tokenizer *t, char *out, const char *text, size_t length)
+{
+    bool plain;
+    if (t->kind == TOKENIZER_BPE)
+        return loam_piece_decode_bytes(out, text, length, &plain);
+    memcpy(out, text, length);
+    return (uint32_t)length;
+}
+
 /* Takes "left right" apart. */
 static loam_status decode_merge(struct pending *out, const struct tokenizer *t,
                                 struct gguf_string text, uint32_t rank, loam_error *error)
 {
     const char *space = text.length > 2 ? memchr(text.data + 1, ' ', text.length - 2) : NULL;
-    bool plain;
     if (!space)
         return loam_fail(
             error, LOAM_FORMAT,
             "tokenizer.ggml.merges: merge %u (\"%.*s\") is not two texts with a space between",
             rank, LOAM_SHOWN(text.length), text.data);
     size_t left = (size_t)(space - text.data);
-    uint32_t left_bytes = loam_piece_decode_bytes(out->bytes, text.data, left, &plain);
-    uint32_t right_bytes =
-        loam_piece_decode_bytes(out->bytes + left_bytes, space + 1, text.length - left - 1, &plain);
+    uint32_t left_bytes = decode(t, out->bytes, text.data, left);
+    uint32_t right_bytes = decode(t, out->bytes + left_bytes, space + 1, text.length - left - 1);
     out->starts[LEFT] = out->starts[RESULT] = 0;
     out->starts[RIGHT] = out->lengths[LEFT] = left_bytes;
     out->lengths[RIGHT] = right_bytes;

@@ -6,6 +6,7 @@
 #include "format/gguf.h"
 #include "text/charsmap.h"
 #include "text/fill.h"
+#include "text/pipeline.h"
 #include "text/split.h"
 #include "text/trie.h"
 
@@ -24,8 +25,9 @@ struct token {
     float score;
     uint32_t flags;    /* LOAM_TOKEN_... */
     bool takes_spaces; /* white space behind it in a text goes with it */
-    bool plain;        /* text can become it that is not special */
-    bool taken;        /* by a merge */
+    bool takes_spaces_before;
+    bool plain; /* text can become it that is not special */
+    bool taken; /* by a merge */
 };
 
 /* Of the hash table of texts; the tag saves looking at tokens that differ. */
@@ -62,8 +64,13 @@ struct tokenizer {
     struct trie trie;         /* of the other kinds */
     int32_t byte_tokens[256]; /* token of each byte, or -1 */
     int32_t begin, end, unknown, separator;
+    struct pipeline *pipeline; /* of a tokenizer.json, or NULL */
     bool adds_begin, adds_end, adds_space;
     bool adds_separator;        /* after a text, WordPiece */
+    bool says_unknown;          /* byte-level: for bytes that have no token */
+    bool fuses_unknown;         /* SentencePiece: unknown neighbours are one */
+    bool falls_to_bytes;        /* Unigram: unknown characters become byte tokens */
+    uint32_t longest_word;      /* WordPiece with a pipeline: in characters */
     bool merges_spaces;         /* Unigram: of spaces one is left, none at the ends */
     bool lower_case;            /* WordPiece */
     bool strips_accents;        /* WordPiece */
@@ -110,6 +117,9 @@ static inline unsigned char loam_vocabulary_joint(const char *text, size_t lengt
     *size = space ? 3 : 1;
     return space ? ' ' : (unsigned char)text[0];
 }
+
+/* Notes which bytes stand side by side in a token. */
+void loam_vocabulary_note_joins(struct tokenizer *tokenizer, const struct token *token);
 
 enum { VOCABULARY_MAX_TOKENS = 1 << 24 };
 
@@ -175,6 +185,7 @@ struct encoder {
     size_t best_capacity;
     struct cached_word *words;
     uint64_t word_mask;
+    struct pipeline_scratch *scratch;
 };
 
 void loam_encoder_end(struct encoder *encoder);
@@ -225,6 +236,9 @@ loam_status loam_unigram_append(struct encoder *encoder, struct token_list *out,
                                 size_t length, loam_error *error);
 loam_status loam_rwkv_append(struct encoder *encoder, struct token_list *out, const char *text,
                              size_t length, loam_error *error);
+
+/* Whether BERT's program sets the character apart. */
+bool loam_wordpiece_is_ideograph(uint32_t c);
 
 /* ---- merge.c, merge_ordered.c ---- */
 

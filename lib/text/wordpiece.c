@@ -10,7 +10,7 @@
 
 /* Ideographs stand alone. The ranges are those of the original program; it has
  * the fourth but one too late by 0x100. */
-static bool is_ideograph(uint32_t c)
+bool loam_wordpiece_is_ideograph(uint32_t c)
 {
     static const struct {
         uint32_t first, last;
@@ -37,7 +37,7 @@ static enum word_part part_of(const struct tokenizer *t, uint32_t c)
     uint32_t signs = loam_unicode_category_mask("P", 1);
     if (c < 0x7F)
         signs |= loam_unicode_category_mask("S", 1);
-    if (bit & signs || is_ideograph(c))
+    if (bit & signs || loam_wordpiece_is_ideograph(c))
         return PART_ALONE;
     uint32_t none =
         (uint32_t)1 << CATEGORY_CC | (uint32_t)1 << CATEGORY_CF | (uint32_t)1 << CATEGORY_CO;

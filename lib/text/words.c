@@ -141,4 +141,5 @@ void loam_encoder_end(struct encoder *encoder)
     loam_memory_free(encoder->memory, encoder->buffer);
     loam_memory_free(encoder->memory, encoder->best);
     loam_memory_free(encoder->memory, encoder->words);
+    loam_pipeline_scratch_end(encoder);
 }

@@ -51,7 +51,7 @@ def no_command_and_unknown_command():
 
 @test
 def every_command_has_help():
-    for command in ("run", "info", "tokens", "logits", "nll", "template", "bench", "embed", "chat", "complete", "pack", "quantize",
+    for command in ("run", "info", "tokens", "count", "split", "logits", "nll", "template", "bench", "embed", "chat", "complete", "pack", "quantize",
                     "imatrix"):
         result = loam(command, "--help")
         assert result.returncode == 0 and b"usage" in result.stdout, command
@@ -127,6 +127,40 @@ def the_model_built_in_serves_every_command():
     assert json.loads(said_built_in(loam("nll", "-f", "-", "--json", text=b"Once upon a time there was")))["tokens"] > 4
     assert json.loads(said_built_in(loam("bench", "-p", "8", "-n", "2", "-r", "1", "--json")))["decode_tps"] > 0
     assert b"built in" in loam("run", "--help").stdout
+
+
+@test
+def documents_are_counted_and_split():
+    text = ("Once upon a time there was a cat.\n\n" * 40 + "The end").encode()
+    count = int(said_built_in(loam("count", "--no-bos", text=text)))
+    assert count == len(said_built_in(loam("tokens", "--no-bos", text=text)).split())
+    lines = [line.split() for line in said_built_in(loam("split", "-n", "64", "--no-bos", text=text)).splitlines()]
+    begins, ends = [int(line[0]) for line in lines], [int(line[1]) for line in lines]
+    assert begins[0] == 0 and begins[1:] == ends[:-1] and ends[-1] == len(text)
+    assert all(int(line[2]) <= 64 for line in lines) and {line[3] for line in lines[:-1]} == {"block"}
+    chunks = [json.loads(line) for line in
+              said_built_in(loam("split", "-n", "64", "--overlap", "20", "--json", text=text)).splitlines()]
+    assert all(a["begin"] < b["begin"] <= a["end"] for a, b in zip(chunks, chunks[1:]))
+    assert all(c["text"].encode() == text[c["begin"]:c["end"]] for c in chunks)
+    assert loam("split", text=b"").stdout == b""
+    refused = loam("split", "-n", "8", "--overlap", "7", text=text)
+    assert refused.returncode == 2 and b"overlap_tokens" in refused.stderr
+
+
+@test
+def tokenizer_json_is_a_vocabulary():
+    vocabulary = {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]},
+                  "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False}}
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tokenizer.json")
+        def write(value):
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(value, file, indent=1)
+        write(vocabulary)
+        assert loam("tokens", "-m", path, text=b"abba").stdout == b"2 1 0\n"
+        assert loam("count", "-m", path, text=b"abba").stdout == b"3\n"
+        write({**vocabulary, "normalizer": {"type": "Nonsense"}})
+        expect_error(loam("tokens", "-m", path, text=b"a"), 1, "tokenizer.json", "Nonsense", "normalizer", "line 1")
 
 
 @test

@@ -9,6 +9,7 @@
  * them with just that one failing, and once with all from that one on failing.
  */
 #include "fault/host.h"
+#include "fuzz/json_seeds.h"
 #include "test.h"
 #include "tools/tiny_model.h"
 
@@ -177,6 +178,30 @@ static void tokenizing(struct run *run, loam_engine *engine)
         TRY(loam_tokenizer_decode(text, sizeof text, &length, tokenizer, tokens, count, 0, &error));
     if (run->arrived)
         CHECK(length == 11 && memcmp(text, "Once a \xC3\xA9 b", 11) == 0);
+    loam_tokenizer_release(tokenizer);
+}
+
+static int32_t count_chunk(void *user, const loam_chunk *chunk)
+{
+    *(size_t *)user += chunk->end - chunk->begin;
+    return 0;
+}
+
+static void splitting(struct run *run, loam_engine *engine)
+{
+    static const char text[] = "Once upon a time. There was a caf\xC3\xA9\n\nand so on.";
+    loam_error error = {.struct_size = sizeof error};
+    const loam_source source = source_of(run);
+    loam_tokenizer *tokenizer = NULL;
+    size_t bytes = 0, count = 0;
+    loam_split_options options = {
+        .struct_size = sizeof options, .max_tokens = 1000, .chunk = count_chunk, .user = &bytes};
+    run->arrived =
+        TRY(loam_tokenizer_open(&tokenizer, engine, &source, &error)) &&
+        TRY(loam_tokenizer_count_tokens(&count, tokenizer, text, sizeof text - 1, 0, &error)) &&
+        TRY(loam_tokenizer_split(tokenizer, text, sizeof text - 1, &options, &error));
+    if (run->arrived)
+        CHECK(count > 0 && bytes == sizeof text - 1);
     loam_tokenizer_release(tokenizer);
 }
 
@@ -471,6 +496,13 @@ static void tiny_model_opening_a_file(void)
     fail_each(tiny, tiny_size, 1, opening_a_file);
 }
 
+/* A tokenizer.json of each kind. */
+static void tokenizer_json(void)
+{
+    for (size_t i = 0; i < sizeof json_seeds / sizeof json_seeds[0]; i++)
+        fail_each((const unsigned char *)json_seeds[i], strlen(json_seeds[i]), 1, splitting);
+}
+
 static void tiny_model_planning(void)
 {
     REQUIRE(tiny);
@@ -578,6 +610,7 @@ int main(void)
     RUN(tiny_model_rendering);
     RUN(tiny_model_conversing);
     RUN(tiny_vocabulary_filling_in);
+    RUN(tokenizer_json);
     RUN(tiny_model_planning);
     RUN(tiny_model_generating);
     RUN(tiny_model_with_threads);

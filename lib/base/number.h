@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Floating-point numbers and their decimal forms, both ways exactly rounded,
  * independent of any locale. */
-#ifndef LOAM_TEMPLATE_NUMBER_H
-#define LOAM_TEMPLATE_NUMBER_H
+#ifndef LOAM_BASE_NUMBER_H
+#define LOAM_BASE_NUMBER_H
 
 #include "base/base.h"
 

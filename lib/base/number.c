@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "template/number.h"
+#include "base/number.h"
 
 /* A natural number, least significant word first. Holds 800 digits times 10^350. */
 enum { BIG_WORDS = 128 };

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "text/pipeline.h"
+
+static const char low_line[3] = {'\xE2', '\x96', '\x81'}; /* U+2581 */
+
+static bool add_piece(struct piece_list *out, size_t start, size_t length)
+{
+    if (length == 0)
+        return true;
+    if (out->count == out->capacity &&
+        !loam_memory_grow(out->memory, (void **)&out->items, &out->capacity,
+                          (uint64_t)out->count + 1, sizeof *out->items))
+        return false;
+    out->items[out->count++] = (struct piece){(uint32_t)start, (uint32_t)length};
+    return true;
+}
+
+/* Whether a match goes to the piece before, or to the one before it that waits. */
+static bool joins_last(enum cut_keep keep, bool matches, bool last_matched)
+{
+    switch (keep) {
+    case KEEP_CONTIGUOUS:
+        return matches == last_matched;
+    case KEEP_PREVIOUS:
+        return matches && !last_matched;
+    default:
+        return keep == KEEP_NEXT && !matches && last_matched;
+    }
+}
+
+static bool cut_piece(struct piece_list *out, const struct cut *cut, const char *text,
+                      struct piece piece)
+{
+    struct split_walk walk;
+    size_t first = out->count;
+    bool last_matched = false;
+    loam_split_begin(&walk, cut->pattern, text + piece.start, piece.length);
+    for (size_t at = 0, size; (size = loam_split_next(&walk)) > 0; at += size) {
+        if (cut->keep == KEEP_ISOLATED) {
+            if (!add_piece(out, piece.start + at, size))
+                return false;
+            continue;
+        }
+        bool matches = walk.matched != cut->inverted;
+        if (cut->keep == KEEP_REMOVED && matches)
+            continue;
+        if (out->count > first && joins_last(cut->keep, matches, last_matched))
+            out->items[out->count - 1].length += (uint32_t)size;
+        else if (!add_piece(out, piece.start + at, size))
+            return false;
+        last_matched = matches;
+    }
+    return true;
+}
+
+static bool add_space(struct piece_list *out, struct text_buffer *changed, const char *text,
+                      struct piece piece)
+{
+    size_t start = changed->count;
+    return (text[piece.start] == ' ' || loam_normal_add(changed, " ", 1)) &&
+           loam_normal_add(changed, text + piece.start, piece.length) &&
+           add_piece(out, start, changed->count - start);
+}
+
+static bool add_meta(struct piece_list *out, struct text_buffer *changed, const struct cut *cut,
+                     const char *text, struct piece piece, bool first)
+{
+    size_t start = changed->count;
+    const char *bytes = text + piece.start;
+    bool has_one = bytes[0] == ' ' || (piece.length >= 3 && memcmp(bytes, low_line, 3) == 0);
+    if (!has_one && (cut->front == FRONT_ALWAYS || (cut->front == FRONT_FIRST && first)) &&
+        !loam_normal_add(changed, low_line, 3))
+        return false;
+    for (size_t i = 0; i < piece.length; i++)
+        if (!(bytes[i] == ' ' ? loam_normal_add(changed, low_line, 3)
+                              : loam_normal_add(changed, bytes + i, 1)))
+            return false;
+    return add_piece(out, start, changed->count - start);
+}
+
+bool loam_cut_apply(struct piece_list *out, struct text_buffer *changed, bool *is_changed,
+                    const struct cut *cut, const char *text, const struct piece_list *pieces,
+                    bool first)
+{
+    bool done = true;
+    *is_changed = cut->kind != CUT_PATTERN;
+    for (size_t i = 0; done && i < pieces->count; i++) {
+        struct piece piece = pieces->items[i];
+        if (cut->kind == CUT_PATTERN)
+            done = cut_piece(out, cut, text, piece);
+        else if (cut->kind == CUT_SPACE)
+            done = add_space(out, changed, text, piece);
+        else
+            done = add_meta(out, changed, cut, text, piece, first && piece.start == 0);
+    }
+    return done;
+}
