@@ -323,7 +323,7 @@ size_t loam_json_text(char *out, const struct json *json, const struct json_node
         return node->length;
     }
     for (size_t i = 0; i < node->length;) {
-        uint32_t c;
+        uint32_t c = 0;
         if (text[i] != '\\') {
             out[written++] = text[i++];
             continue;
