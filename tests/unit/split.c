@@ -190,16 +190,18 @@ static double walk_time(const struct splitter *splitter, const char *text, size_
 
 /* Four times the text takes at most nine times as long, where the square would
  * take sixteen times: three for each doubling. The best of some tries, so that
- * a busy machine does not matter; below a hundredth of a second clocks say little. */
+ * a busy machine does not matter; what takes a fiftieth of a second is not asked. */
 static bool is_linear(const struct splitter *splitter, const char *text, size_t size)
 {
     double few = 1e9, many = 1e9;
     for (int attempt = 0; attempt < 5; attempt++) {
-        double small = walk_time(splitter, text, size / 4);
         double large = walk_time(splitter, text, size);
-        few = small < few ? small : few;
         many = large < many ? large : many;
-        if (many < 0.01 || many <= 9 * few)
+        if (many < 0.02)
+            return true;
+        double small = walk_time(splitter, text, size / 4);
+        few = small < few ? small : few;
+        if (many <= 9 * few)
             return true;
     }
     printf("# %.3f s for %zu bytes, %.3f s for %zu\n", few, size / 4, many, size);
