@@ -117,11 +117,10 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
     if (length > INT32_MAX / 4)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
                          INT32_MAX / 4);
-    /* Most texts have a token for four bytes or more; if there is no memory for
-     * so many at once, the list grows as it is filled. */
-    (void)loam_memory_grow(memory, (void **)&list->ids, &list->capacity,
-                           (uint64_t)list->count + length / 4, sizeof *list->ids);
-    if (!loam_words_begin(&encoder, length))
+    /* Most texts have a token for four bytes or more. */
+    if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity,
+                          (uint64_t)list->count + length / 4, sizeof *list->ids) ||
+        !loam_words_begin(&encoder, length))
         status = loam_fail_memory(error, length);
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)
         status = loam_tokenizer_push(list, memory, t->begin, error);
