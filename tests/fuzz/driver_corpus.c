@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a fuzz target without a fuzzer: over the files that are named, and over
- * changed copies of each. The same every time.
+ * Runs a fuzz target without a fuzzer: over a corpus that a fuzzer has found, and
+ * over changed copies of its inputs. The same every time.
  *
- *     fuzz-split COPIES [FILE...]
+ *     fuzz-split COPIES CORPUS
+ *
+ * A corpus is one file: each input with its length in front, 32 bits in
+ * little-endian order (tests/fuzz/corpus.py makes and unpacks it).
  */
 #include "fuzz.h"
 #include "test.h"
 
 static long copies;
-static char **files;
+static const char *corpus;
 
-/* Some bytes changed, doubled or left out. */
+/* Some bytes changed, doubled or left out; `out` has room for twice as many. */
 static size_t change(unsigned char *out, const unsigned char *in, size_t size, uint64_t *random)
 {
     static const unsigned char values[] = "\0 ()[]{}*+?|\\a1\n'\xC3\x80\xFF";
@@ -32,27 +35,46 @@ static size_t change(unsigned char *out, const unsigned char *in, size_t size, u
     return written;
 }
 
-static void files_and_changed_copies_do_no_harm(void)
+/* The input as a block of its own, so that a sanitizer sees what is read behind it. */
+static void run_input(const unsigned char *bytes, size_t size, uint64_t *random)
+{
+    unsigned char *input = malloc(2 * size + 1);
+    REQUIRE(input);
+    for (long i = 0; i < copies; i++)
+        LLVMFuzzerTestOneInput(input, change(input, bytes, size, random));
+    free(input);
+    input = malloc(size + !size);
+    REQUIRE(input);
+    memcpy(input, bytes, size);
+    LLVMFuzzerTestOneInput(input, size);
+    free(input);
+}
+
+static void corpus_does_no_harm(void)
 {
     uint64_t random = 1;
-    for (char **name = files; *name; name++) {
-        size_t size;
-        unsigned char *bytes = test_read(*name, &size);
-        REQUIRE(bytes);
-        unsigned char *copy = malloc(2 * size + 1);
-        REQUIRE(copy);
-        LLVMFuzzerTestOneInput(bytes, size);
-        for (long i = 0; i < copies; i++)
-            LLVMFuzzerTestOneInput(copy, change(copy, bytes, size, &random));
-        free(copy);
-        free(bytes);
+    size_t size, at = 0, count = 0;
+    unsigned char *bytes = test_read(corpus, &size);
+    REQUIRE(bytes);
+    while (size - at >= 4) {
+        const unsigned char *head = bytes + at;
+        size_t length =
+            head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+        at += 4;
+        REQUIRE(length <= size - at);
+        run_input(bytes + at, length, &random);
+        at += length;
+        count++;
     }
+    CHECK_EQUAL(at, size);
+    CHECK(count > 20);
+    free(bytes);
 }
 
 int main(int count, char **arguments)
 {
-    copies = count > 1 ? strtol(arguments[1], NULL, 10) : 1000;
-    files = arguments + (count > 1 ? 2 : 1);
-    RUN(files_and_changed_copies_do_no_harm);
+    copies = count > 1 ? strtol(arguments[1], NULL, 10) : 0;
+    corpus = count > 2 ? arguments[2] : "";
+    RUN(corpus_does_no_harm);
     return test_end();
 }
