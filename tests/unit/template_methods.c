@@ -119,8 +119,8 @@ static const struct {
      "16) }} {{ '1.5' | float }}",
      "4.0 3.14 4.0 3.0 3 7 5 255 1.5"},
     {"{{ 'a b c' | wordcount }} {{ '<a>' | e "
-     "}} {{ 'x' | center(5) }} {{ 'a\\nb' | indent(2, true) }} {{ 1234567 | filesizeformat }}",
-     "3 &lt;a&gt;   x     a\n  b 1.2 MB"},
+     "}} {{ 'x' | center(5) }} {{ 'a\\nb' | indent(2, true) }}",
+     "3 &lt;a&gt;   x     a\n  b"},
     {"{{ {'b': 1, 'a': 2} | dictsort }} {{ {'b': 1, 'a': 2} | dictsort(by='value') }} {{ {'b': 1, "
      "'a': 2} | dictsort(reverse=true) }} {{ {'a': 1} | items | list }}",
      "[('a', 2), ('b', 1)] [('b', 1), ('a', 2)] [('b', 1), ('a', 2)] [('a', 1)]"},
