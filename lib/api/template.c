@@ -9,6 +9,7 @@ struct loam_template {
     atomic_uint references;
     loam_engine *engine;
     struct program program;
+    _Atomic(struct heap_chunk *) spare; /* of the last rendering */
 };
 
 /* One block: the struct, the spans, the text and a NUL. */
@@ -35,6 +36,7 @@ static loam_status create(loam_template **out, loam_engine *engine, const char *
         return status;
     }
     atomic_init(&made->references, 1);
+    atomic_init(&made->spare, NULL);
     made->engine = loam_engine_retain(engine);
     *out = made;
     return LOAM_OK;
@@ -86,6 +88,7 @@ void loam_template_release(loam_template *chat_template)
         atomic_fetch_sub_explicit(&chat_template->references, 1, memory_order_acq_rel) != 1)
         return;
     loam_engine *engine = chat_template->engine;
+    loam_heap_free_spare(&engine->memory, atomic_load(&chat_template->spare));
     loam_program_end(&chat_template->program);
     loam_memory_free(&engine->memory, chat_template);
     loam_engine_release(engine);
@@ -199,13 +202,15 @@ loam_status loam_api_render(loam_rendering **out, loam_template *chat_template, 
         .variables = variables,
         .variable_count = read_variables(variables, options->tokenizer),
         .parts = parts,
-        .part_count = part_count};
+        .part_count = part_count,
+        .spare = atomic_exchange(&chat_template->spare, NULL)};
     loam_engine *engine = chat_template->engine;
     status = loam_render_run(&rendered, &chat_template->program, &engine->memory, context, length,
                              &chosen, error);
     if (!status) {
         status = keep(out, engine, &rendered, error);
-        loam_render_end(&rendered);
+        struct heap_chunk *spare = loam_render_end_keeping(&rendered);
+        loam_heap_free_spare(&engine->memory, atomic_exchange(&chat_template->spare, spare));
     }
     return status;
 }

@@ -177,25 +177,16 @@ static size_t decode(char *out, size_t capacity, const struct tokenizer *tokeniz
     size_t length = 0;
     bool strip = loam_tokenizer_strips_space(tokenizer);
     for (size_t i = 0; i < count; i++) {
-        char first = 0;
-        size_t bytes = loam_tokenizer_piece(&first, 1, tokenizer, tokens[i], show_special);
-        bool drop = strip && bytes && first == ' ';
-        size_t room = length < capacity ? capacity - length : 0;
-        strip = strip && bytes == 0; /* only at the very beginning of the text */
-        if (!drop) {
-            loam_tokenizer_piece(room ? out + length : NULL, room, tokenizer, tokens[i],
-                                 show_special);
-            length += bytes;
-            continue;
+        loam_string piece = loam_tokenizer_piece_of(tokenizer, tokens[i], show_special);
+        if (strip && piece.length) { /* only at the very beginning of the text */
+            size_t drop = piece.data[0] == ' ';
+            piece.data += drop;
+            piece.length -= drop;
+            strip = false;
         }
-        /* Written with its space, then moved over it. */
-        size_t written = loam_min(bytes, room);
-        loam_tokenizer_piece(room ? out + length : NULL, room, tokenizer, tokens[i], show_special);
-        if (written > 1)
-            memmove(out + length, out + length + 1, written - 1);
-        if (written == room && bytes > room && room) /* its last byte did not fit before */
-            out[length + room - 1] = ' ';
-        length += bytes - 1;
+        if (piece.length && length < capacity)
+            memcpy(out + length, piece.data, loam_min(piece.length, capacity - length));
+        length += piece.length;
     }
     return length;
 }

@@ -57,9 +57,22 @@ size_t loam_utf8_encode(char out[4], uint32_t code_point)
     return length;
 }
 
+/* Bytes of the valid character beyond ASCII at bytes[0], 0 if there is none. */
+static size_t valid_length(const unsigned char *bytes, size_t length)
+{
+    unsigned first = bytes[0], second = length > 1 ? bytes[1] : 0;
+    if (first >= 0xC2 && first <= 0xDF)
+        return (second & 0xC0) == 0x80 ? 2 : 0;
+    struct lead lead = lead_of((unsigned char)first);
+    if (lead.length < 3 || length < lead.length || second < lead.low || second > lead.high ||
+        (bytes[2] & 0xC0) != 0x80 || (lead.length == 4 && (bytes[3] & 0xC0) != 0x80))
+        return 0;
+    return lead.length;
+}
+
 bool loam_utf8_valid(const char *text, size_t length)
 {
-    uint32_t code_point;
+    const unsigned char *bytes = (const unsigned char *)text;
     for (size_t i = 0; i < length;) {
         uint64_t word;
         if (length - i >= sizeof word) { /* eight ASCII characters at once */
@@ -69,9 +82,14 @@ bool loam_utf8_valid(const char *text, size_t length)
                 continue;
             }
         }
-        i += loam_utf8_decode(&code_point, text + i, length - i);
-        if (code_point == 0xFFFFFFFFu)
-            return false;
+        while (i < length && bytes[i] < 0x80)
+            i++;
+        while (i < length && bytes[i] >= 0x80) {
+            size_t size = valid_length(bytes + i, length - i);
+            if (size == 0)
+                return false;
+            i += size;
+        }
     }
     return true;
 }

@@ -5,6 +5,7 @@ enum { FIRST_CHUNK = 16 * 1024, LARGEST_CHUNK = 1 << 20, ALIGNMENT = 16 };
 
 struct heap_chunk {
     _Alignas(ALIGNMENT) struct heap_chunk *next;
+    size_t size; /* of what follows */
 };
 
 void loam_heap_init(struct heap *heap, struct memory *memory, uint64_t limit)
@@ -12,15 +13,58 @@ void loam_heap_init(struct heap *heap, struct memory *memory, uint64_t limit)
     *heap = (struct heap){.memory = memory, .limit = limit};
 }
 
+void loam_heap_free_spare(struct memory *memory, struct heap_chunk *spare)
+{
+    while (spare) {
+        struct heap_chunk *next = spare->next;
+        loam_memory_free(memory, spare);
+        spare = next;
+    }
+}
+
+void loam_heap_give(struct heap *heap, struct heap_chunk *spare)
+{
+    heap->spare = spare;
+}
+
+struct heap_chunk *loam_heap_end_keeping(struct heap *heap)
+{
+    struct heap_chunk *kept = NULL;
+    size_t bytes = 0;
+    while (heap->chunks) {
+        struct heap_chunk *chunk = heap->chunks;
+        heap->chunks = chunk->next;
+        if (chunk->size <= HEAP_SPARE - bytes) {
+            bytes += chunk->size;
+            chunk->next = kept;
+            kept = chunk;
+        } else {
+            loam_memory_free(heap->memory, chunk);
+        }
+    }
+    loam_heap_free_spare(heap->memory, heap->spare);
+    *heap = (struct heap){.memory = heap->memory, .limit = heap->limit};
+    return kept;
+}
+
 void loam_heap_end(struct heap *heap)
 {
-    while (heap->chunks) {
-        struct heap_chunk *next = heap->chunks->next;
-        loam_memory_free(heap->memory, heap->chunks);
-        heap->chunks = next;
-    }
-    heap->struct_at = heap->struct_end = heap->byte_at = heap->byte_end = NULL;
-    heap->held = 0;
+    loam_heap_free_spare(heap->memory, loam_heap_end_keeping(heap));
+}
+
+/* The spare chunk of that size, or a new one, or NULL. */
+static struct heap_chunk *find_chunk(struct heap *heap, size_t size)
+{
+    for (struct heap_chunk **at = &heap->spare; *at; at = &(*at)->next)
+        if ((*at)->size == size) {
+            struct heap_chunk *chunk = *at;
+            *at = chunk->next;
+            return chunk;
+        }
+    struct heap_chunk *chunk = loam_memory_get(heap->memory, 1, sizeof *chunk + size);
+    if (chunk)
+        chunk->size = size;
+    return chunk;
 }
 
 /* A new area of at least `wanted` bytes. The larger the heap, the larger its
@@ -36,7 +80,7 @@ static char *get_chunk(struct heap *heap, uint64_t wanted, size_t *size)
         payload = wanted;
     if (payload > left)
         return NULL;
-    struct heap_chunk *chunk = loam_memory_get(heap->memory, 1, sizeof *chunk + (size_t)payload);
+    struct heap_chunk *chunk = find_chunk(heap, (size_t)payload);
     if (!chunk)
         return NULL;
     chunk->next = heap->chunks;

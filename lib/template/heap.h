@@ -11,13 +11,26 @@ struct heap {
     struct memory *memory;
     uint64_t limit; /* of the bytes held */
     uint64_t held;
-    struct heap_chunk *chunks;
+    struct heap_chunk *chunks, *spare;
     char *struct_at, *struct_end;
     char *byte_at, *byte_end;
 };
 
 void loam_heap_init(struct heap *heap, struct memory *memory, uint64_t limit);
 void loam_heap_end(struct heap *heap);
+
+/* Chunks of an ended heap, for one that comes after it: memory which a program
+ * frees goes back to the system, and getting it again costs more than a rendering
+ * does. A spare chunk is taken where one of that very size is wanted, so that
+ * having some changes neither where things lie nor what the limit allows. */
+struct heap_chunk;
+enum { HEAP_SPARE = 1 << 20 };
+
+/* Hands chunks over to a heap without any: it owns them now. */
+void loam_heap_give(struct heap *heap, struct heap_chunk *spare);
+/* Ends the heap, but for up to HEAP_SPARE bytes in chunks, which are returned. */
+struct heap_chunk *loam_heap_end_keeping(struct heap *heap);
+void loam_heap_free_spare(struct memory *memory, struct heap_chunk *spare);
 
 /* count * size bytes aligned to 16, or NULL: memory or the limit is used up.
  * Freed by loam_heap_end alone. */

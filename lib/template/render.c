@@ -188,6 +188,7 @@ loam_status loam_render_run(struct rendered *out, const struct program *program,
                               .frame_limit = options->calls};
     *out = (struct rendered){0};
     loam_heap_init(&machine.heap, memory, options->memory);
+    loam_heap_give(&machine.heap, options->spare);
     if (!run(&machine, context, length, options)) {
         add_place(&machine);
         loam_heap_end(&machine.heap);
@@ -205,6 +206,13 @@ loam_status loam_render_run(struct rendered *out, const struct program *program,
                              .runs = machine.output.runs,
                              .run_count = run_count};
     return LOAM_OK;
+}
+
+struct heap_chunk *loam_render_end_keeping(struct rendered *rendered)
+{
+    struct heap_chunk *spare = loam_heap_end_keeping(&rendered->heap);
+    *rendered = (struct rendered){0};
+    return spare;
 }
 
 void loam_render_end(struct rendered *rendered)

@@ -37,6 +37,7 @@ struct render_options {
     size_t variable_count;
     const struct render_part *parts;
     size_t part_count;
+    struct heap_chunk *spare; /* memory to use again, which the rendering owns then; may be NULL */
 };
 
 /* Text and the runs of its bytes' origin; ended by loam_render_end. */
@@ -54,5 +55,7 @@ loam_status loam_render_run(struct rendered *out, const struct program *program,
                             struct memory *memory, const char *context, size_t length,
                             const struct render_options *options, loam_error *error);
 void loam_render_end(struct rendered *rendered);
+/* The same, but returns memory for the next rendering. */
+struct heap_chunk *loam_render_end_keeping(struct rendered *rendered);
 
 #endif

@@ -49,8 +49,9 @@ loam_status loam_bpe_append(struct encoder *encoder, struct token_list *out, con
 {
     struct split_walk walk;
     loam_status status = LOAM_OK;
-    loam_split_begin(&walk, &encoder->tokenizer->splitter, text, length);
+    loam_split_begin(&walk, &encoder->tokenizer->splitter, encoder->memory, text, length);
     for (size_t at = 0, word; !status && (word = loam_split_next(&walk)) > 0; at += word)
         status = loam_encode_word(encoder, out, text + at, word, error);
+    loam_split_end(&walk);
     return status;
 }

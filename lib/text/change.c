@@ -85,13 +85,13 @@ static bool replace_pattern(struct text_buffer *out, const struct change *change
                             size_t length)
 {
     struct split_walk walk;
-    loam_split_begin(&walk, change->pattern, text, length);
-    for (size_t at = 0, size; (size = loam_split_next(&walk)) > 0; at += size) {
-        if (!(walk.matched ? loam_normal_add(out, change->to.data, change->to.length)
-                           : loam_normal_add(out, text + at, size)))
-            return false;
-    }
-    return true;
+    bool fits = true;
+    loam_split_begin(&walk, change->pattern, out->memory, text, length);
+    for (size_t at = 0, size; fits && (size = loam_split_next(&walk)) > 0; at += size)
+        fits = walk.matched ? loam_normal_add(out, change->to.data, change->to.length)
+                            : loam_normal_add(out, text + at, size);
+    loam_split_end(&walk);
+    return fits;
 }
 
 static bool apply_map(struct text_buffer *out, const struct change *change, const char *text,

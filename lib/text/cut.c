@@ -33,12 +33,11 @@ static bool cut_piece(struct piece_list *out, const struct cut *cut, const char 
 {
     struct split_walk walk;
     size_t first = out->count;
-    bool last_matched = false;
-    loam_split_begin(&walk, cut->pattern, text + piece.start, piece.length);
-    for (size_t at = 0, size; (size = loam_split_next(&walk)) > 0; at += size) {
+    bool last_matched = false, fits = true;
+    loam_split_begin(&walk, cut->pattern, out->memory, text + piece.start, piece.length);
+    for (size_t at = 0, size; fits && (size = loam_split_next(&walk)) > 0; at += size) {
         if (cut->keep == KEEP_ISOLATED) {
-            if (!add_piece(out, piece.start + at, size))
-                return false;
+            fits = add_piece(out, piece.start + at, size);
             continue;
         }
         bool matches = walk.matched != cut->inverted;
@@ -46,11 +45,12 @@ static bool cut_piece(struct piece_list *out, const struct cut *cut, const char 
             continue;
         if (out->count > first && joins_last(cut->keep, matches, last_matched))
             out->items[out->count - 1].length += (uint32_t)size;
-        else if (!add_piece(out, piece.start + at, size))
-            return false;
+        else
+            fits = add_piece(out, piece.start + at, size);
         last_matched = matches;
     }
-    return true;
+    loam_split_end(&walk);
+    return fits;
 }
 
 static bool add_space(struct piece_list *out, struct text_buffer *changed, const char *text,

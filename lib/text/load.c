@@ -91,7 +91,7 @@ static loam_status read_tokens(struct tokenizer *t, const struct gguf *gguf, loa
                                       .flags = flags};
         room += text.length + 1;
         loam_piece_make(&t->tokens[i], t->kind, room);
-        room += text.length + 1;
+        room += t->tokens[i].piece == room ? text.length + 1 : 0;
         if (text.length > t->longest)
             t->longest = (uint32_t)text.length;
         if (t->kind == TOKENIZER_SPM || t->kind == TOKENIZER_UNIGRAM)

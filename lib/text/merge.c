@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Short words are merged by looking for the best pair again and again. In long
- * ones possible merges wait in a heap of four children, as rank << 32 | left
- * symbol; each merge adds at most two, so a word of n bytes takes n log n steps
- * whatever it holds. One whose left symbol has another rank by now is stale and
- * dropped when it comes up.
+ * ones possible merges wait as rank << 32 | left symbol; each merge adds at most
+ * two, so a word of n bytes takes n log n steps whatever it holds. One whose
+ * left symbol has another rank by now is stale and dropped when it comes up.
+ * Those that wait from the start are sorted and gone through in order; what
+ * comes to wait meanwhile is in a heap of four children, which becomes the next
+ * sorted run when the first is used up: most never move in the heap.
  */
 #include "text/vocabulary.h"
 
@@ -25,9 +27,9 @@ bool loam_merge_reserve(struct encoder *encoder, size_t count)
         return true;
     if (uses_order(encoder->tokenizer, count))
         return loam_merge_ordered_reserve(encoder, count);
-    /* A merge takes its own candidate away and adds two. */
+    /* A merge takes its own candidate away and adds two: a run and a heap of that. */
     return loam_memory_grow(encoder->memory, (void **)&encoder->queue, &encoder->queue_capacity,
-                            2 * (uint64_t)count, sizeof *encoder->queue);
+                            4 * (uint64_t)count, sizeof *encoder->queue);
 }
 
 static size_t merge_short(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
@@ -148,25 +150,94 @@ static uint64_t key_of(const struct symbol *symbols, int32_t left)
     return (uint64_t)symbols[left].rank << 32 | (uint32_t)left;
 }
 
+/* ---- sorted runs ----------------------------------------------------------- */
+
+enum { DIGIT = 8, DIGITS = 64 / DIGIT, VALUES = 1 << DIGIT, LEAST_RUN = 256 };
+
+static bool is_sorted(const uint64_t *keys, size_t count)
+{
+    size_t i = 1;
+    while (i < count && keys[i - 1] <= keys[i])
+        i++;
+    return i >= count;
+}
+
+/* Sorts keys[count] by digits, the lowest first; `room` is as long. Returns the
+ * one of the two in which they are then. */
+static uint64_t *sort(uint64_t *keys, uint64_t *room, size_t count)
+{
+    uint32_t counts[DIGITS][VALUES] = {{0}};
+    if (is_sorted(keys, count))
+        return keys;
+    for (size_t i = 0; i < count; i++)
+        for (int digit = 0; digit < DIGITS; digit++)
+            counts[digit][keys[i] >> digit * DIGIT & (VALUES - 1)]++;
+    for (int digit = 0; digit < DIGITS; digit++) {
+        uint32_t *ends = counts[digit], begin = 0;
+        if (ends[keys[0] >> digit * DIGIT & (VALUES - 1)] == count)
+            continue; /* the same in all */
+        for (int value = 0; value < VALUES; value++) {
+            uint32_t size = ends[value];
+            ends[value] = begin;
+            begin += size;
+        }
+        for (size_t i = 0; i < count; i++)
+            room[ends[keys[i] >> digit * DIGIT & (VALUES - 1)]++] = keys[i];
+        uint64_t *sorted = room;
+        room = keys;
+        keys = sorted;
+    }
+    return keys;
+}
+
+/* What waits: the rest of a sorted run, and a heap. */
+struct waiting {
+    uint64_t *run, *heap;
+    size_t run_at, run_count, heap_count;
+};
+
+/* The first in order; false if nothing waits. With LEAST_RUN keys and more the
+ * heap need not be one where a run is used up. */
+static bool next_key(struct waiting *w, uint64_t *out)
+{
+    if (w->run_at == w->run_count && w->heap_count >= LEAST_RUN) {
+        uint64_t *run = sort(w->heap, w->run, w->heap_count);
+        w->heap = run == w->heap ? w->run : w->heap;
+        w->run = run;
+        w->run_at = 0;
+        w->run_count = w->heap_count;
+        w->heap_count = 0;
+    }
+    if (w->run_at < w->run_count && !(w->heap_count && w->heap[0] < w->run[w->run_at])) {
+        *out = w->run[w->run_at++];
+        return true;
+    }
+    if (w->heap_count == 0)
+        return false;
+    *out = loam_heap_pop(w->heap, &w->heap_count);
+    return true;
+}
+
 static size_t merge_long(struct encoder *encoder, const char *text, size_t count, merge_rank rank)
 {
     struct symbol *symbols = encoder->symbols;
-    size_t waiting = 0;
+    struct waiting w = {.run = encoder->queue, .heap = encoder->queue + 2 * count};
+    uint64_t key;
     loam_merge_link(encoder, text, count, rank);
     for (size_t i = 0; i < count; i++)
         if (symbols[i].rank != NO_RANK)
-            encoder->queue[waiting++] = key_of(symbols, (int32_t)i);
-    loam_heap_make(encoder->queue, waiting);
-    while (waiting) {
-        uint64_t top = loam_heap_pop(encoder->queue, &waiting);
-        int32_t at = (int32_t)(uint32_t)top;
-        if (symbols[at].length == 0 || symbols[at].rank != top >> 32)
+            w.heap[w.heap_count++] = key_of(symbols, (int32_t)i);
+    if (w.heap_count < LEAST_RUN)
+        loam_heap_make(w.heap, w.heap_count);
+    while (next_key(&w, &key)) {
+        int32_t at = (int32_t)(uint32_t)key;
+        if (symbols[at].length == 0 || symbols[at].rank != key >> 32)
             continue;
         loam_merge_join(symbols, at);
         if (loam_merge_rank_again(encoder, text, at, rank))
-            loam_heap_push(encoder->queue, &waiting, key_of(symbols, at));
+            loam_heap_push(w.heap, &w.heap_count, key_of(symbols, at));
         if (loam_merge_rank_again(encoder, text, symbols[at].previous, rank))
-            loam_heap_push(encoder->queue, &waiting, key_of(symbols, symbols[at].previous));
+            loam_heap_push(w.heap, &w.heap_count, key_of(symbols, symbols[at].previous));
     }
     return loam_merge_compact(symbols, count);
 }

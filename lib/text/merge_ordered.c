@@ -7,25 +7,32 @@
  */
 #include "text/vocabulary.h"
 
-/* Numbers of nodes, 0: none; node 0 is not used. */
+/* Symbols that wait, some to a block: a list that is read as it lies, not from
+ * miss to miss. */
+enum { BLOCK = 14 };
+
+struct bucket_node {
+    int32_t symbols[BLOCK];
+    uint32_t count, next; /* next: number of a block, 0: none; block 0 is not used */
+};
+
+/* Numbers of blocks. */
 struct bucket {
     uint32_t first, last;
 };
 
-struct bucket_node {
-    int32_t symbol;
-    uint32_t next;
-};
-
 bool loam_merge_ordered_reserve(struct encoder *encoder, size_t count)
 {
+    uint64_t ranks = encoder->tokenizer->merge_count;
     if (!encoder->buckets)
-        encoder->buckets = loam_memory_get_zero(encoder->memory, encoder->tokenizer->merge_count,
-                                                sizeof *encoder->buckets);
-    /* Every symbol waits once at first; each merge makes two wait. */
+        encoder->buckets = loam_memory_get_zero(encoder->memory, ranks, sizeof *encoder->buckets);
+    /* Every symbol waits once at first; each merge makes two wait. Of the blocks
+     * of a list all but the last are full. */
+    uint64_t waiting = 3 * (uint64_t)count;
+    uint64_t blocks = waiting / BLOCK + loam_min(waiting, ranks) + 2;
     return encoder->buckets &&
            loam_memory_grow(encoder->memory, (void **)&encoder->nodes, &encoder->node_capacity,
-                            3 * (uint64_t)count + 1, sizeof *encoder->nodes) &&
+                            blocks, sizeof *encoder->nodes) &&
            loam_memory_grow(encoder->memory, (void **)&encoder->queue, &encoder->queue_capacity,
                             count, sizeof *encoder->queue);
 }
@@ -33,30 +40,48 @@ bool loam_merge_ordered_reserve(struct encoder *encoder, size_t count)
 static void wait(struct encoder *encoder, int32_t symbol, uint32_t *used)
 {
     struct bucket *bucket = &encoder->buckets[encoder->symbols[symbol].rank];
-    uint32_t node = ++*used;
-    encoder->nodes[node] = (struct bucket_node){symbol, 0};
-    if (bucket->first)
-        encoder->nodes[bucket->last].next = node;
-    else
-        bucket->first = node;
-    bucket->last = node;
+    struct bucket_node *last = &encoder->nodes[bucket->last];
+    if (!bucket->first || last->count == BLOCK) {
+        uint32_t node = ++*used;
+        if (bucket->first)
+            last->next = node;
+        else
+            bucket->first = node;
+        bucket->last = node;
+        last = &encoder->nodes[node];
+        last->count = last->next = 0;
+    }
+    last->symbols[last->count++] = symbol;
 }
 
-/* Takes the symbols that still have that rank out of its list, to the queue:
- * ascending, or as a heap if *sorted is false. */
+/* Whether merges of that rank can overlap: of two equal tokens, as the second
+ * of one merge may be the first of another. Then the left one goes first; else
+ * their order does not matter. */
+static bool overlaps(const struct symbol *symbols, int32_t at)
+{
+    return symbols[at].token == symbols[symbols[at].next].token;
+}
+
+/* Takes the symbols that still have that rank out of its list, to the queue: in
+ * an order that will do, or as a heap if *sorted is false. */
 static size_t take(struct encoder *encoder, uint32_t rank, bool *sorted)
 {
     struct bucket *bucket = &encoder->buckets[rank];
+    const struct symbol *symbols = encoder->symbols;
     size_t count = 0;
     *sorted = true;
     for (uint32_t node = bucket->first; node; node = encoder->nodes[node].next) {
-        int32_t at = encoder->nodes[node].symbol;
-        if (encoder->symbols[at].length == 0 || encoder->symbols[at].rank != rank)
-            continue;
-        *sorted = *sorted && (count == 0 || encoder->queue[count - 1] < (uint64_t)at);
-        encoder->queue[count++] = (uint64_t)at;
+        const struct bucket_node *block = &encoder->nodes[node];
+        for (uint32_t i = 0; i < block->count; i++) {
+            int32_t at = block->symbols[i];
+            if (symbols[at].length == 0 || symbols[at].rank != rank)
+                continue;
+            *sorted = *sorted && (count == 0 || encoder->queue[count - 1] < (uint64_t)at);
+            encoder->queue[count++] = (uint64_t)at;
+        }
     }
     *bucket = (struct bucket){0, 0};
+    *sorted = *sorted || count == 0 || !overlaps(symbols, (int32_t)encoder->queue[0]);
     if (!*sorted)
         loam_heap_make(encoder->queue, count);
     return count;

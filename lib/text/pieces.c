@@ -23,6 +23,10 @@ uint32_t loam_piece_decode_bytes(char *out, const char *text, size_t length, boo
     for (size_t i = 0; i < length;) {
         uint32_t c = (unsigned char)text[i];
         size_t size = 1;
+        if (c >= 0x21 && c <= 0x7E) { /* stands for itself */
+            out[written++] = text[i++];
+            continue;
+        }
         if (c >= 0xC2 && c <= 0xDF && i + 1 < length &&
             ((unsigned char)text[i + 1] & 0xC0) == 0x80) {
             c = (c & 0x1F) << 6 | ((unsigned char)text[i + 1] & 0x3F); /* most of the alphabet */
@@ -97,6 +101,15 @@ static uint32_t decode_escapes(char *out, const char *text, size_t length)
     return written;
 }
 
+/* Printable ASCII is its own byte-level text. */
+static bool stands_for_itself(const struct token *token)
+{
+    for (uint32_t i = 0; i < token->text_length; i++)
+        if ((unsigned char)(token->text[i] - 0x21) > 0x7E - 0x21)
+            return false;
+    return true;
+}
+
 void loam_piece_make(struct token *token, enum tokenizer_kind kind, char *room)
 {
     int byte = token->flags & LOAM_TOKEN_BYTE ? byte_of_name(token->text, token->text_length) : -1;
@@ -110,6 +123,9 @@ void loam_piece_make(struct token *token, enum tokenizer_kind kind, char *room)
     } else if (byte >= 0) {
         room[0] = (char)byte;
         token->piece_length = 1;
+    } else if (kind == TOKENIZER_BPE && stands_for_itself(token)) {
+        token->piece = token->text;
+        token->piece_length = token->text_length;
     } else if (kind == TOKENIZER_BPE) {
         bool plain;
         token->piece_length =

@@ -7,8 +7,8 @@
  * in Perl, not the longest.
  *
  * An expression is compiled to a finite automaton over classes of characters,
- * so that matching looks at each character once and takes no memory. Anything
- * the compiler does not know is an error, never a guess.
+ * so that matching looks at each character once. Anything the compiler does not
+ * know is an error, never a guess.
  */
 #ifndef LOAM_TEXT_REGEX_H
 #define LOAM_TEXT_REGEX_H
@@ -110,8 +110,30 @@ loam_status loam_regex_compile(struct regex_automaton *out, const struct regex_p
                                const struct regex_classes *classes, struct arena *arena,
                                loam_error *error);
 
-/* Bytes of the match at text[0..length), 0 if there is none or an empty one. */
+/* ---- matching ---- */
+
+/*
+ * Where scans came to nothing: an automaton in that state at that place of the
+ * text finds no match any more. An expression like "\\s*[\\n]|\\s" looks through
+ * all white space for an end of line before it settles for one character; the
+ * next match meets the first one's scan and stops. So time stays linear in
+ * the text (Reps, "Maximal-munch tokenization in linear time", 1998).
+ * Without memory it forgets, which costs time alone. Zero-initialised.
+ */
+struct regex_memo {
+    struct memory *memory; /* NULL: remembers nothing */
+    uint64_t *keys;        /* open hash table of place, automaton and state; 0: empty */
+    size_t count, size;    /* size: a power of two */
+    size_t begin;          /* scans begin here or later: what is known of earlier places may go */
+};
+
+void loam_regex_memo_end(struct regex_memo *memo);
+
+/* Bytes of the match at text[at..end), 0 if there is none or an empty one.
+ * `number` tells automata that share a memo apart; with one memo, `at` and `end`
+ * may only be such that no character behind memo->begin was matched before. */
 size_t loam_regex_match(const struct regex_automaton *automaton,
-                        const struct regex_classes *classes, const char *text, size_t length);
+                        const struct regex_classes *classes, const char *text, size_t at,
+                        size_t end, struct regex_memo *memo, uint32_t number);
 
 #endif

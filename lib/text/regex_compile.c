@@ -5,7 +5,6 @@
  * is left out. Look-ahead is settled when the next character is known (Thompson,
  * 1968; priorities as in Cox, "Regular Expression Matching in the Wild", 2010).
  */
-#include "base/utf8.h"
 #include "text/regex.h"
 
 enum { MAX_STATES = 8192, MAX_TABLE = 1 << 20 };
@@ -193,29 +192,4 @@ loam_status loam_regex_compile(struct regex_automaton *out, const struct regex_p
     release(&c);
     *out = (struct regex_automaton){.next = next, .start = classes->count};
     return status;
-}
-
-size_t loam_regex_match(const struct regex_automaton *automaton,
-                        const struct regex_classes *classes, const char *text, size_t length)
-{
-    const uint32_t *next = automaton->next;
-    uint32_t row = automaton->start;
-    size_t at = 0, match = 0;
-    while (at < length) {
-        unsigned char byte = (unsigned char)text[at];
-        uint32_t entry, c;
-        size_t bytes = 1;
-        if (byte < 0x80) {
-            entry = next[row + classes->ascii[byte]];
-        } else {
-            bytes = loam_utf8_decode(&c, text + at, length - at);
-            entry = next[row + loam_regex_class(classes, c)];
-        }
-        match = entry & 1 ? at : match;
-        row = entry >> 1;
-        if (row == 0)
-            return match;
-        at += bytes;
-    }
-    return next[row + classes->count - 1] & 1 ? length : match;
 }

@@ -39,29 +39,49 @@ loam_status loam_split_create(struct splitter *out, const struct split_pattern *
     return status;
 }
 
-/* Bytes of the stage's next piece of text: a match, or all up to the next. */
-static size_t next_piece(const struct splitter *splitter, size_t stage, const char *text,
-                         size_t length, bool *matched)
+/* The end of the stage's next piece of text[at..end): a match, or all up to the
+ * next one, whose end is kept. */
+static size_t next_piece(struct split_walk *walk, size_t stage, size_t at, size_t end)
 {
+    const struct splitter *splitter = walk->splitter;
     const struct regex_automaton *automaton = &splitter->stages[stage];
-    size_t piece = loam_regex_match(automaton, &splitter->classes, text, length);
-    *matched = piece > 0;
-    if (piece)
-        return piece;
-    do {
+    const char *text = walk->text;
+    if (walk->matches[stage] > at) {
+        at = walk->matches[stage];
+        walk->matches[stage] = 0;
+        walk->matched = true;
+        return at;
+    }
+    size_t begin = at;
+    walk->matched = false;
+    for (;;) {
         uint32_t c;
-        piece += (unsigned char)text[piece] < 0x80
-                     ? 1
-                     : loam_utf8_decode(&c, text + piece, length - piece);
-    } while (piece < length &&
-             !loam_regex_match(automaton, &splitter->classes, text + piece, length - piece));
-    return piece;
+        size_t match = loam_regex_match(automaton, &splitter->classes, text, at, end, &walk->memo,
+                                        (uint32_t)stage);
+        if (match && at == begin) {
+            walk->matched = true;
+            return at + match;
+        }
+        if (match) {
+            walk->matches[stage] = at + match;
+            return at;
+        }
+        at += (unsigned char)text[at] < 0x80 ? 1 : loam_utf8_decode(&c, text + at, end - at);
+        if (at == end)
+            return end;
+    }
 }
 
-void loam_split_begin(struct split_walk *walk, const struct splitter *splitter, const char *text,
-                      size_t length)
+void loam_split_begin(struct split_walk *walk, const struct splitter *splitter,
+                      struct memory *memory, const char *text, size_t length)
 {
-    *walk = (struct split_walk){.splitter = splitter, .text = text, .ends = {length}};
+    *walk = (struct split_walk){
+        .splitter = splitter, .text = text, .ends = {length}, .memo = {.memory = memory}};
+}
+
+void loam_split_end(struct split_walk *walk)
+{
+    loam_regex_memo_end(&walk->memo);
 }
 
 size_t loam_split_next(struct split_walk *walk)
@@ -69,11 +89,11 @@ size_t loam_split_next(struct split_walk *walk)
     size_t at = walk->at, stage = 0;
     if (at == walk->ends[0])
         return 0;
+    walk->memo.begin = at;
     for (; stage < walk->splitter->count; stage++) {
         size_t *end = &walk->ends[stage + 1];
         if (*end == at)
-            *end = at + next_piece(walk->splitter, stage, walk->text + at, walk->ends[stage] - at,
-                                   &walk->matched);
+            *end = next_piece(walk, stage, at, walk->ends[stage]);
     }
     walk->at = walk->ends[stage];
     return walk->at - at;

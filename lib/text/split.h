@@ -30,10 +30,15 @@ struct split_walk {
     size_t at;
     size_t ends[PATTERN_STAGES + 1]; /* of the text, and of each stage's present piece */
     bool matched;                    /* the last word is a match, not what lies between two */
+    size_t matches[PATTERN_STAGES];  /* ends of matches that were found ahead; 0: none */
+    struct regex_memo memo;
 };
 
-void loam_split_begin(struct split_walk *walk, const struct splitter *splitter, const char *text,
-                      size_t length);
+/* What the walk needs to stay fast on every text comes from `memory`; without it
+ * the words are the same. */
+void loam_split_begin(struct split_walk *walk, const struct splitter *splitter,
+                      struct memory *memory, const char *text, size_t length);
+void loam_split_end(struct split_walk *walk);
 
 /* Length of the next word, 0 at the end of the text. Invalid bytes count as
  * characters of no category. Time over a whole text: linear in it. */

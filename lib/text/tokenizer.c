@@ -143,7 +143,10 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
     if (length > INT32_MAX / 4)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
                          INT32_MAX / 4);
-    if (!loam_words_begin(&encoder, length))
+    /* Most texts have a token for four bytes or more. */
+    if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity,
+                          (uint64_t)list->count + length / 4, sizeof *list->ids) ||
+        !loam_words_begin(&encoder, length))
         status = loam_fail_memory(error, length);
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)
         status = loam_tokenizer_push(list, memory, t->begin, error);
@@ -157,15 +160,21 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
     return status;
 }
 
+loam_string loam_tokenizer_piece_of(const struct tokenizer *t, int32_t id, bool show_special)
+{
+    const struct token *token = &t->tokens[id];
+    bool hidden = (token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_UNKNOWN)) && !show_special;
+    return (loam_string){token->piece, hidden ? 0 : token->piece_length};
+}
+
 size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *t, int32_t id,
                             bool show_special)
 {
-    const struct token *token = &t->tokens[id];
-    if ((token->flags & (LOAM_TOKEN_CONTROL | LOAM_TOKEN_UNKNOWN)) && !show_special)
-        return 0;
-    if (capacity)
-        memcpy(out, token->piece, loam_min(token->piece_length, capacity));
-    return token->piece_length;
+    loam_string piece = loam_tokenizer_piece_of(t, id, show_special);
+    size_t count = loam_min(piece.length, capacity);
+    if (count)
+        memcpy(out, piece.data, count);
+    return piece.length;
 }
 
 bool loam_tokenizer_strips_space(const struct tokenizer *t)

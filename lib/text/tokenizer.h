@@ -55,6 +55,10 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
 size_t loam_tokenizer_piece(char *out, size_t capacity, const struct tokenizer *tokenizer,
                             int32_t id, bool show_special);
 
+/* The same bytes where they lie, as long as the tokenizer lives. */
+loam_string loam_tokenizer_piece_of(const struct tokenizer *tokenizer, int32_t id,
+                                    bool show_special);
+
 /* Whether the first text token of a decoded text loses one leading space
  * (vocabularies that add a space before a text). */
 bool loam_tokenizer_strips_space(const struct tokenizer *tokenizer);

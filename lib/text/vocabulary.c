@@ -8,17 +8,35 @@ enum { MAX_PROBES = 512, LONGEST_IN_TRIE = 1024 };
 
 /* ---- hash tables ----------------------------------------------------------- */
 
+static uint64_t load_8(const char *text)
+{
+    uint64_t part;
+    memcpy(&part, text, sizeof part);
+    return part;
+}
+
+static uint64_t load_4(const char *text)
+{
+    uint32_t part;
+    memcpy(&part, text, sizeof part);
+    return part;
+}
+
+/* Eight bytes at a time; the last ones may overlap those before. */
 uint64_t loam_vocabulary_hash(const char *text, size_t length)
 {
     uint64_t hash = length * 0x9E3779B97F4A7C15ull, part = 0;
-    for (; length >= 8; text += 8, length -= 8) {
-        memcpy(&part, text, 8);
-        hash = (hash ^ part) * 0xD6E8FEB86659FD93ull;
+    for (; length > 8; text += 8, length -= 8) {
+        hash = (hash ^ load_8(text)) * 0xD6E8FEB86659FD93ull;
         hash ^= hash >> 32;
     }
-    part = 0;
-    for (size_t i = 0; i < length; i++)
-        part |= (uint64_t)(unsigned char)text[i] << 8 * i;
+    if (length == 8)
+        part = load_8(text);
+    else if (length >= 4)
+        part = load_4(text) | load_4(text + length - 4) << 32;
+    else if (length)
+        part = (uint64_t)(unsigned char)text[0] | (uint64_t)(unsigned char)text[length / 2] << 8 |
+               (uint64_t)(unsigned char)text[length - 1] << 16;
     hash = (hash ^ part) * 0xD6E8FEB86659FD93ull;
     hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ull;
     return hash ^ hash >> 32;
@@ -28,6 +46,15 @@ static uint64_t hash_pair(int32_t left, int32_t right)
 {
     uint64_t hash = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9E3779B97F4A7C15ull;
     return hash ^ hash >> 31;
+}
+
+static void fetch(const void *address)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#else
+    (void)address;
+#endif
 }
 
 /* What plain text has to be to become that token. */
@@ -103,25 +130,47 @@ void loam_vocabulary_note_joins(struct tokenizer *t, const struct token *token)
 
 /* ---- building -------------------------------------------------------------- */
 
+/* Tokens and merges are put in some at a time: first where they would lie is
+ * fetched, so that memory is not waited for one by one. */
+enum { BATCH = 16 };
+
+/* Tokens [first, first + count) into the table; of equal texts the last stays. */
+static loam_status put_texts(struct tokenizer *t, uint32_t first, uint32_t count, loam_error *error)
+{
+    uint64_t hashes[BATCH];
+    for (uint32_t i = 0; i < count; i++) {
+        loam_string key = key_of(t, (int32_t)(first + i));
+        hashes[i] = loam_vocabulary_hash(key.data, key.length);
+        fetch(&t->by_text[hashes[i] & t->text_mask]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!t->tokens[first + i].plain)
+            continue;
+        loam_string key = key_of(t, (int32_t)(first + i));
+        struct text_slot *slot = text_slot(t, key.data, key.length, hashes[i]);
+        if (!slot)
+            return loam_fail(error, LOAM_FORMAT,
+                             "tokenizer.ggml.tokens: too many tokens hash alike");
+        t->texts_differ = t->texts_differ && slot->id < 0;
+        *slot = (struct text_slot){.id = (int32_t)(first + i), .tag = (uint32_t)(hashes[i] >> 32)};
+    }
+    return LOAM_OK;
+}
+
 static loam_status build_text_table(struct tokenizer *t, loam_error *error)
 {
+    loam_status status = LOAM_OK;
     uint64_t size = table_size(t->count);
     t->by_text = loam_arena_get(&t->arena, size, sizeof *t->by_text);
     if (!t->by_text)
         return loam_fail_memory(error, size * sizeof *t->by_text);
     memset(t->by_text, 0xFF, (size_t)size * sizeof *t->by_text);
     t->text_mask = size - 1;
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (!t->tokens[i].plain)
-            continue;
-        loam_string key = key_of(t, (int32_t)i);
-        uint64_t hash = loam_vocabulary_hash(key.data, key.length);
-        struct text_slot *slot = text_slot(t, key.data, key.length, hash);
-        if (!slot)
-            return loam_fail(error, LOAM_FORMAT,
-                             "tokenizer.ggml.tokens: too many tokens hash alike");
-        *slot = (struct text_slot){.id = (int32_t)i, .tag = (uint32_t)(hash >> 32)};
-    }
+    t->texts_differ = true;
+    for (uint32_t i = 0; !status && i < t->count; i += BATCH)
+        status = put_texts(t, i, loam_min(BATCH, t->count - i), error);
+    if (status)
+        return status;
     for (int byte = 0; byte < 256; byte++) {
         char name[8] = "<0x00>", one = (char)byte;
         name[3] = "0123456789ABCDEF"[byte >> 4];
@@ -134,24 +183,35 @@ static loam_status build_text_table(struct tokenizer *t, loam_error *error)
 
 /* ---- merges ---------------------------------------------------------------- */
 
-/* Merges are looked at some at a time: first where their texts would lie, then
- * what lies there, so that memory is not waited for one by one. */
-enum { BATCH = 16, LEFT = 0, RIGHT = 1, RESULT = 2 };
+enum { LEFT = 0, RIGHT = 1, RESULT = 2 };
 
 struct pending {
-    char *bytes; /* of left and right, decoded */
+    char *scratch;
+    const char *bytes; /* of left and right, decoded */
     uint32_t starts[3], lengths[3];
     uint64_t hashes[3];
     int32_t ids[3];
 };
 
-static void fetch(const void *address)
+/* Training gives each merge the next id. Whether the token of that id is what
+ * "left right" makes: then its bytes are known, and that each character of `left`
+ * stands for one of them. */
+static bool is_result(struct pending *out, const struct tokenizer *t, int64_t id,
+                      struct gguf_string text, size_t left)
 {
-#if defined(__GNUC__)
-    __builtin_prefetch(address);
-#else
-    (void)address;
-#endif
+    const struct token *token = id < t->count && t->kind == TOKENIZER_BPE ? &t->tokens[id] : NULL;
+    uint32_t left_bytes = 0;
+    if (!token || !t->texts_differ || !token->plain || token->text_length != text.length - 1 ||
+        memcmp(token->text, text.data, left) != 0 ||
+        memcmp(token->text + left, text.data + left + 1, text.length - left - 1) != 0)
+        return false;
+    for (size_t i = 0; i < left; i++)
+        left_bytes += ((unsigned char)text.data[i] & 0xC0) != 0x80;
+    out->ids[RESULT] = (int32_t)id;
+    out->bytes = token->piece;
+    out->lengths[LEFT] = left_bytes;
+    out->lengths[RESULT] = token->piece_length;
+    return true;
 }
 
 /* Half of a merge in the form of the kind. */
@@ -164,9 +224,21 @@ static uint32_t decode(const struct tokenizer *t, char *out, const char *text, s
     return (uint32_t)length;
 }
 
-/* Takes "left right" apart. */
+static void decode_halves(struct pending *out, const struct tokenizer *t, struct gguf_string text,
+                          size_t left)
+{
+    uint32_t bytes = decode(t, out->scratch, text.data, left);
+    out->ids[RESULT] = -1;
+    out->bytes = out->scratch;
+    out->lengths[LEFT] = bytes;
+    out->lengths[RESULT] =
+        bytes + decode(t, out->scratch + bytes, text.data + left + 1, text.length - left - 1);
+}
+
+/* Takes "left right" apart; `guess` may be the token that they make. */
 static loam_status decode_merge(struct pending *out, const struct tokenizer *t,
-                                struct gguf_string text, uint32_t rank, loam_error *error)
+                                struct gguf_string text, uint32_t rank, int64_t guess,
+                                loam_error *error)
 {
     const char *space = text.length > 2 ? memchr(text.data + 1, ' ', text.length - 2) : NULL;
     if (!space)
@@ -175,13 +247,12 @@ static loam_status decode_merge(struct pending *out, const struct tokenizer *t,
             "tokenizer.ggml.merges: merge %u (\"%.*s\") is not two texts with a space between",
             rank, LOAM_SHOWN(text.length), text.data);
     size_t left = (size_t)(space - text.data);
-    uint32_t left_bytes = decode(t, out->bytes, text.data, left);
-    uint32_t right_bytes = decode(t, out->bytes + left_bytes, space + 1, text.length - left - 1);
+    if (!is_result(out, t, guess, text, left))
+        decode_halves(out, t, text, left);
     out->starts[LEFT] = out->starts[RESULT] = 0;
-    out->starts[RIGHT] = out->lengths[LEFT] = left_bytes;
-    out->lengths[RIGHT] = right_bytes;
-    out->lengths[RESULT] = left_bytes + right_bytes;
-    for (int i = LEFT; i <= RESULT; i++) {
+    out->starts[RIGHT] = out->lengths[LEFT];
+    out->lengths[RIGHT] = out->lengths[RESULT] - out->lengths[LEFT];
+    for (int i = LEFT; i <= RIGHT; i++) {
         out->hashes[i] = loam_vocabulary_hash(out->bytes + out->starts[i], out->lengths[i]);
         fetch(&t->by_text[out->hashes[i] & t->text_mask]);
     }
@@ -193,26 +264,34 @@ static void fetch_tokens(const struct tokenizer *t, const struct pending *batch,
 {
     for (int pass = 0; pass < 2; pass++)
         for (size_t k = 0; k < count; k++)
-            for (int i = LEFT; i <= RESULT; i++) {
+            for (int i = LEFT; i <= RIGHT; i++) {
                 int32_t id = t->by_text[batch[k].hashes[i] & t->text_mask].id;
                 if (id >= 0)
                     fetch(pass ? (const void *)t->tokens[id].piece : &t->tokens[id]);
             }
 }
 
+static int32_t find_part(const struct tokenizer *t, const struct pending *p, int part)
+{
+    const struct text_slot *slot =
+        text_slot(t, p->bytes + p->starts[part], p->lengths[part], p->hashes[part]);
+    return slot ? slot->id : -1;
+}
+
 /* Both halves of "left right" and the whole as tokens; -1 for what is none. */
 static void find_tokens(const struct tokenizer *t, struct pending *p)
 {
-    for (int i = LEFT; i <= RESULT; i++) {
-        const struct text_slot *slot =
-            text_slot(t, p->bytes + p->starts[i], p->lengths[i], p->hashes[i]);
-        p->ids[i] = slot ? slot->id : -1;
-    }
+    p->ids[LEFT] = find_part(t, p, LEFT);
+    p->ids[RIGHT] = find_part(t, p, RIGHT);
     fetch(&t->merges[hash_pair(p->ids[LEFT], p->ids[RIGHT]) & t->merge_mask]);
+    if (p->ids[RESULT] >= 0)
+        return;
+    p->hashes[RESULT] = loam_vocabulary_hash(p->bytes, p->lengths[RESULT]);
+    p->ids[RESULT] = find_part(t, p, RESULT);
 }
 
-/* Merges that name texts which are no
- * tokens, or make one, are left out: they could only lead to bytes again. */
+/* Merges that name texts which are no tokens, or make one, are left out: they
+ * could only lead to bytes again. */
 static loam_status add_merge(struct tokenizer *t, const struct pending *p, uint32_t rank,
                              loam_error *error)
 {
@@ -236,16 +315,19 @@ static loam_status add_merges(struct tokenizer *t, const struct gguf_entry *merg
 {
     struct pending batch[BATCH];
     loam_status status = LOAM_OK;
+    int64_t guess = 0;
     for (int k = 0; k < BATCH; k++)
-        batch[k].bytes = scratch + k * longest;
+        batch[k].scratch = scratch + k * longest;
     for (uint64_t i = 0; !status && i < merges->count; i += BATCH) {
         size_t count = loam_min(BATCH, merges->count - i);
         for (size_t k = 0; !status && k < count; k++)
-            status = decode_merge(&batch[k], t, merges->strings[i + k], (uint32_t)(i + k), error);
+            status = decode_merge(&batch[k], t, merges->strings[i + k], (uint32_t)(i + k),
+                                  guess + (int64_t)k, error);
         if (!status)
             fetch_tokens(t, batch, count);
         for (size_t k = 0; !status && k < count; k++)
             find_tokens(t, &batch[k]);
+        guess = status ? 0 : batch[count - 1].ids[RESULT] + 1;
         for (size_t k = 0; !status && k < count; k++)
             status = add_merge(t, &batch[k], (uint32_t)(i + k), error);
     }

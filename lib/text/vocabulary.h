@@ -57,6 +57,7 @@ struct tokenizer {
     uint32_t longest;          /* bytes of the longest text */
     struct text_slot *by_text; /* open hash table, of kinds that merge */
     uint64_t text_mask;
+    bool texts_differ;    /* no two tokens of the table have the same text */
     struct merge *merges; /* open hash table by left and right, left -1 empty */
     uint64_t merge_mask;
     uint32_t merge_count;     /* ranks are less */

@@ -108,6 +108,86 @@ static void getters_check_types(void)
     loam_gguf_end(&gguf);
 }
 
+/* Each kind of number through each getter, at its ends. */
+static void numbers_of_every_type(void)
+{
+    static const struct {
+        uint32_t type, size;
+        uint64_t bits;
+        double value; /* what it is as a number */
+        bool fits;    /* into 32 bits without a sign */
+    } cases[] = {
+        {GGUF_U8, 1, 0xFF, 255, true},
+        {GGUF_I8, 1, 0x80, -128, false},
+        {GGUF_I8, 1, 0x7F, 127, true},
+        {GGUF_U16, 2, 0xFFFF, 65535, true},
+        {GGUF_I16, 2, 0x8000, -32768, false},
+        {GGUF_U32, 4, 0xFFFFFFFF, 4294967295.0, true},
+        {GGUF_I32, 4, 0x80000000, -2147483648.0, false},
+        {GGUF_U64, 8, 0x100000000, 4294967296.0, false},
+        {GGUF_U64, 8, 7, 7, true},
+        {GGUF_I64, 8, UINT64_MAX, -1, false},
+        {GGUF_I64, 8, 0x7FFFFFFF, 2147483647.0, true},
+        {GGUF_F32, 4, 0xBFC00000, -1.5, false},
+        {GGUF_F64, 8, 0x3FD0000000000000, 0.25, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct gguf gguf;
+        uint32_t u32 = 0;
+        float f32 = 0;
+        bool truth;
+        struct gguf_string text;
+        bool real = cases[i].type == GGUF_F32 || cases[i].type == GGUF_F64;
+        begin(3, 0, 1);
+        tiny_key(&file, "key", cases[i].type);
+        tiny_put(&file, &cases[i].bits, cases[i].size);
+        REQUIRE(read_bytes(&gguf, bytes, file.size) == LOAM_OK);
+        const struct gguf_entry *entry = loam_gguf_find(&gguf, "key");
+        REQUIRE(entry);
+        CHECK(loam_gguf_number(entry, 0) == cases[i].value);
+        CHECK_EQUAL(loam_gguf_signed(entry, 0), real ? 0 : (int64_t)cases[i].value);
+        CHECK_EQUAL(loam_gguf_unsigned(entry, 0), real ? 0 : (uint64_t)(int64_t)cases[i].value);
+        CHECK_EQUAL(loam_gguf_get_u32(&u32, &gguf, "key", NULL, &error),
+                    cases[i].fits ? LOAM_OK : LOAM_FORMAT);
+        CHECK_EQUAL(u32, cases[i].fits ? (uint32_t)cases[i].value : 0);
+        CHECK_EQUAL(loam_gguf_get_f32(&f32, &gguf, "key", NULL, &error), LOAM_OK);
+        CHECK(f32 == (float)cases[i].value);
+        CHECK_EQUAL(loam_gguf_get_bool(&truth, &gguf, "key", NULL, &error), LOAM_FORMAT);
+        CHECK_EQUAL(loam_gguf_get_string(&text, &gguf, "key", NULL, &error), LOAM_FORMAT);
+        loam_gguf_end(&gguf);
+    }
+}
+
+/* What is missing and has a fallback is the fallback, else an error. */
+static void missing_keys(void)
+{
+    struct gguf gguf;
+    const float three = 3;
+    const bool yes = true;
+    const struct gguf_string word = {"word", 4};
+    float f32 = 0;
+    bool truth = false;
+    struct gguf_string text = {NULL, 0};
+    const struct gguf_entry *entry;
+    begin(3, 0, 1);
+    tiny_key(&file, "key", TINY_U32);
+    tiny_put_u32(&file, 1);
+    REQUIRE(read_bytes(&gguf, bytes, file.size) == LOAM_OK);
+    CHECK(loam_gguf_get_f32(&f32, &gguf, "absent", &three, &error) == LOAM_OK && f32 == 3);
+    CHECK(loam_gguf_get_bool(&truth, &gguf, "absent", &yes, &error) == LOAM_OK && truth);
+    CHECK(loam_gguf_get_string(&text, &gguf, "absent", &word, &error) == LOAM_OK &&
+          text.length == 4);
+    CHECK_EQUAL(loam_gguf_get_f32(&f32, &gguf, "absent", NULL, &error), LOAM_FORMAT);
+    CHECK_EQUAL(loam_gguf_get_bool(&truth, &gguf, "absent", NULL, &error), LOAM_FORMAT);
+    CHECK_EQUAL(loam_gguf_get_string(&text, &gguf, "absent", NULL, &error), LOAM_FORMAT);
+    CHECK_EQUAL(loam_gguf_get_array(&entry, &gguf, "absent", GGUF_U32, true, &error), LOAM_FORMAT);
+    CHECK(strstr(error.message, "absent is missing"));
+    CHECK(loam_gguf_get_array(&entry, &gguf, "absent", GGUF_U32, false, &error) == LOAM_OK &&
+          !entry);
+    CHECK_EQUAL(loam_gguf_get_array(&entry, &gguf, "key", GGUF_U32, true, &error), LOAM_FORMAT);
+    loam_gguf_end(&gguf);
+}
+
 static void other_files_are_recognised(void)
 {
     static const char *const texts[][2] = {{"PK\3\4", "ZIP"},
@@ -254,6 +334,8 @@ int main(void)
     loam_memory_init(&memory, NULL, 0);
     RUN(every_value_type_is_read);
     RUN(getters_check_types);
+    RUN(numbers_of_every_type);
+    RUN(missing_keys);
     RUN(other_files_are_recognised);
     RUN(bad_values_are_refused);
     RUN(bad_tensors_are_refused);

@@ -27,7 +27,8 @@ static int match(const char *expression, const char *text)
     int found = -1;
     loam_arena_init(&arena, &memory);
     if (compile(&splitter, expression, &arena) == LOAM_OK)
-        found = (int)loam_regex_match(&splitter.stages[0], &splitter.classes, text, strlen(text));
+        found = (int)loam_regex_match(&splitter.stages[0], &splitter.classes, text, 0, strlen(text),
+                                      NULL, 0);
     else
         printf("# %s\n", error.message);
     loam_arena_end(&arena);

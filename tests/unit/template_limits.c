@@ -291,8 +291,51 @@ static void every_limit_is_kept(void)
     CHECK(worked > 1 && refused > 20);
 }
 
+/* ---- memory that is used again ------------------------------------------------------------- */
+
+/* A rendering with what the one before left: the same text and the same limits. */
+static void spare_memory_changes_nothing(void)
+{
+    struct memory memory;
+    struct program program;
+    loam_memory_init(&memory, NULL, 0);
+    REQUIRE(loam_program_compile(&program, &memory, whole, strlen(whole), NULL) == LOAM_OK);
+    uint64_t compiled = atomic_load(&memory.held);
+    int worked = 0;
+    for (uint64_t limit = 20000; limit < 200000; limit += 1999) {
+        struct render_options options = usual;
+        struct rendered fresh, again;
+        struct heap_chunk *spare = NULL;
+        options.memory = 8 << 20; /* chunks of a rendering with more room, first */
+        REQUIRE(!loam_render_run(&fresh, &program, &memory, whole_context, strlen(whole_context),
+                                 &options, NULL));
+        spare = loam_render_end_keeping(&fresh);
+        CHECK(spare != NULL);
+        options.memory = limit;
+        loam_status status = loam_render_run(&fresh, &program, &memory, whole_context,
+                                             strlen(whole_context), &options, NULL);
+        options.spare = spare;
+        loam_status repeated = loam_render_run(&again, &program, &memory, whole_context,
+                                               strlen(whole_context), &options, NULL);
+        CHECK_EQUAL(repeated, status);
+        if (!status && !repeated) {
+            CHECK(again.length == fresh.length &&
+                  memcmp(again.bytes, fresh.bytes, fresh.length) == 0);
+            CHECK_EQUAL(again.heap.held, fresh.heap.held);
+            loam_heap_free_spare(&memory, loam_render_end_keeping(&again));
+            loam_render_end(&fresh);
+            worked++;
+        }
+        CHECK_EQUAL(atomic_load(&memory.held), compiled);
+    }
+    CHECK(worked > 5);
+    loam_program_end(&program);
+    CHECK_EQUAL(atomic_load(&memory.held), 0);
+}
+
 int main(void)
 {
+    RUN(spare_memory_changes_nothing);
     RUN(steps_are_counted);
     RUN(memory_is_limited);
     RUN(ordinary_depth_works);
