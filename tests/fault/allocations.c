@@ -354,9 +354,9 @@ static void quantizing(struct run *run, loam_engine *engine)
     static const int32_t tokens[] = {4, 5, 6, 7, 8, 9};
     const loam_source source = source_of(run);
     const loam_importance_options chunks = {.struct_size = sizeof chunks, .chunk_tokens = 3};
-    run->arrived = TRY(loam_model_open_source(&model, engine, &source, NULL, &error)) &&
-                   TRY(loam_model_importance(model, tokens, 6, &chunks, take_packed, &importance,
-                                             &error));
+    run->arrived =
+        TRY(loam_model_open_source(&model, engine, &source, NULL, &error)) &&
+        TRY(loam_model_importance(model, tokens, 6, &chunks, take_packed, &importance, &error));
     loam_model_release(model);
     const loam_source given = {.struct_size = sizeof given,
                                .kind = LOAM_SOURCE_CALLBACK,
