@@ -112,6 +112,10 @@ loam_tensor loam_builder_first(struct builder *builder, const char *name, uint32
 loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint32_t layer,
                                  uint32_t all, uint32_t first, uint32_t count);
 
+/* The one number of an F32 tensor; the fallback if it is not there. */
+float loam_builder_scalar(struct builder *builder, const char *name, uint32_t layer,
+                          float fallback);
+
 /* The keys that every family has: sets description, checks layer count. */
 void loam_builder_describe(struct builder *builder);
 

@@ -299,6 +299,25 @@ loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint
                                 tensor->offset + (uint64_t)first * sizeof(float));
 }
 
+float loam_builder_scalar(struct builder *builder, const char *name, uint32_t layer, float fallback)
+{
+    char full[96];
+    float value = fallback;
+    if (builder->status || !loam_builder_has(builder, name, layer))
+        return fallback;
+    const struct gguf_tensor *tensor = find(builder, full, name, layer);
+    if (tensor->type->id != LOAM_TYPE_F32 || tensor->bytes != sizeof value) {
+        refuse_shape(builder, full, tensor->dimensions, 1, 1, 1);
+        return fallback;
+    }
+    builder->status =
+        loam_source_read(builder->source, tensor->offset, &value, sizeof value, builder->error);
+    if (!builder->status && !(value > -1e30f && value < 1e30f))
+        builder->status =
+            loam_fail(builder->error, LOAM_FORMAT, "tensor %s: its number is not finite", full);
+    return builder->status ? fallback : value;
+}
+
 void loam_builder_pooling(struct builder *builder, bool encoder)
 {
     struct description *description = &builder->description;

@@ -21,6 +21,8 @@
     FAMILY(gemma_embedding) \
     FAMILY(gemma2) \
     FAMILY(gemma3) \
+    FAMILY(gemma3n) \
+    FAMILY(gemma4) \
     FAMILY(glm4) \
     FAMILY(glm4moe) \
     FAMILY(gpt_oss) \
