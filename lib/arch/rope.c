@@ -6,8 +6,11 @@
 #include "arch/arch.h"
 #include "base/numeric.h"
 
+/* Of what counts as a pair's number only between 0 and their count. */
 static double floor_of(double x)
 {
+    x = x > -1e6 ? x : -1e6; /* NaN as well */
+    x = x < 1e6 ? x : 1e6;
     double whole = (double)(int64_t)x;
     return whole > x ? whole - 1 : whole;
 }
