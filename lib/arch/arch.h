@@ -22,6 +22,7 @@ struct description {
     uint32_t layers;
     uint32_t embedding_output; /* width of embeddings, which it gives instead of logits; 0: logits */
     int32_t pooling;           /* LOAM_POOLING_... of the file */
+    bool probabilities;        /* LOAM_POOLING_RANK: scores become probabilities, by softmax */
 };
 
 struct builder {
@@ -120,7 +121,8 @@ float loam_builder_scalar(struct builder *builder, const char *name, uint32_t la
 void loam_builder_describe(struct builder *builder);
 
 /* Reads pooling_type: sets description.pooling and embedding_output if the
- * file is of a model of embeddings. `encoder`: it is one in any case. */
+ * file is of a model of embeddings, or one that ranks. `encoder`: it is one in
+ * any case. */
 void loam_builder_pooling(struct builder *builder, bool encoder);
 
 /* The table of token embeddings, [vocabulary][embedding_length]; sets

@@ -347,11 +347,16 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
         return loam_graph_add(g, loam_graph_add(g, x, a),
                               loam_decoder_scale(b, f, d->residual_scale));
     }
+    loam_tensor before = x;
     x = loam_graph_add(g, x, a);
     if (d->no_feed_forward)
         return x;
     if (d->outer_norms)
         x = loam_decoder_norm(b, d, "blk.%u.attn_output_norm", index, x, width);
+    if (layer->second_norm) {
+        x = loam_graph_add(g, x, before);
+        x = loam_decoder_norm(b, d, "blk.%u.attn_norm_2", index, x, width);
+    }
     h = d->pre_norms ? loam_decoder_norm(b, d, d->ffn_norm, index, x, width) : x;
     loam_tensor f = feed_forward(b, d, layer, h);
     if (d->post_norms)
@@ -404,6 +409,27 @@ static loam_tensor build_dense(struct builder *b, loam_tensor x)
     return x;
 }
 
+/* The head of a model that ranks: scores of a row. Some have a layer and its
+ * function before the last, some only one of both. */
+static loam_tensor build_classifier(struct builder *b, const struct decoder *d, loam_tensor x)
+{
+    uint32_t width = b->description.embedding_length, labels = b->description.embedding_output;
+    bool last = loam_builder_has(b, "cls.output.weight", 0);
+    if (!last && !loam_builder_has(b, "cls.weight", 0)) {
+        loam_builder_refuse(b, LOAM_FORMAT, "pooling_type",
+                            "it is rank, but the file has neither cls.weight nor cls.output.weight",
+                            4);
+        return x;
+    }
+    if (loam_builder_has(b, "cls.weight", 0)) {
+        x = loam_decoder_linear(b, "cls", 0, x, width, last ? width : labels);
+        x = loam_graph_map(b->graph, x, LOAM_ACTIVATION_TANH, NULL);
+        if (loam_builder_has(b, "cls.norm.weight", 0))
+            x = loam_decoder_norm(b, d, "cls.norm", 0, x, last ? width : labels);
+    }
+    return last ? loam_decoder_linear(b, "cls.output", 0, x, width, labels) : x;
+}
+
 loam_tensor loam_decoder_finish(struct builder *b, const struct decoder *d, loam_tensor table,
                                 loam_tensor x)
 {
@@ -412,6 +438,8 @@ loam_tensor loam_decoder_finish(struct builder *b, const struct decoder *d, loam
     x = loam_graph_outputs(g, x);
     if (!d->no_output_norm)
         x = loam_decoder_norm(b, d, d->output_norm, 0, x, width);
+    if (b->description.pooling == LOAM_POOLING_RANK)
+        return build_classifier(b, d, x);
     if (b->description.embedding_output)
         return build_dense(b, x);
     uint32_t vocabulary = b->description.vocabulary;

@@ -27,6 +27,7 @@ struct layer {
     bool no_attn_norm;
     bool recurrent;                   /* d->recur in place of attention */
     bool dense;                       /* no experts, though the model has some */
+    bool second_norm;     /* the residual is added again behind attn_output_norm, and normed */
     bool bare_value_norm; /* heads of V are normed without weights */
     bool values_are_keys; /* there is no attn_v: values are what attn_k gives */
     loam_tensor shared_kv; /* the attention whose keys and values it uses; LOAM_NO_TENSOR: it has
@@ -39,7 +40,8 @@ struct layer {
 /* Mixtures of experts in place of feed-forward blocks. */
 struct experts {
     uint32_t count, used, hidden, shared_hidden; /* shared 0: none */
-    uint32_t dense_layers, step; /* layers from dense_layers on whose number + 1 divides by step */
+    /* Layers from dense_layers on whose number leaves `rest` when divided by step */
+    uint32_t dense_layers, step, rest;
     bool ungated; /* experts are down(activation(up)) */
     loam_experts_options options;
 };

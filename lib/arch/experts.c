@@ -22,6 +22,7 @@ void loam_experts_read(struct builder *b, struct decoder *d, bool normalised)
     if (b->status)
         return;
     e->step = e->step ? e->step : 1;
+    e->rest = e->step - 1;
     shared *= e->hidden;
     e->shared_hidden = loam_builder_u32(b, "expert_shared_feed_forward_length", &shared);
     uint32_t gating = loam_builder_u32(b, "expert_gating_func", &(uint32_t){1});
@@ -48,7 +49,8 @@ void loam_experts_read(struct builder *b, struct decoder *d, bool normalised)
 bool loam_experts_in(const struct decoder *d, const struct layer *layer)
 {
     const struct experts *e = &d->experts;
-    return e->count && !layer->dense && layer->index >= e->dense_layers && (layer->index + 1) % e->step == 0;
+    return e->count && !layer->dense && layer->index >= e->dense_layers &&
+           layer->index % e->step == e->rest;
 }
 
 /* The expert of every row; some families weigh it by a gate of its own. */

@@ -47,6 +47,7 @@
     FAMILY(mpt) \
     FAMILY(nemotron) \
     FAMILY(nomic_bert) \
+    FAMILY(nomic_bert_moe) \
     FAMILY(olmo) \
     FAMILY(olmo2) \
     FAMILY(olmoe) \

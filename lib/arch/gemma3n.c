@@ -73,7 +73,7 @@ static loam_tensor end(struct builder *b, const struct gemma3n *m, loam_tensor x
     loam_tensor y = loam_graph_linear_heads(b->graph, rest(b, m, x), weight, others);
     y = as_long_as(b, y, stream(b, m, x, m->active));
     loam_tensor sum = stream(b, m, x, 0);
-    for (uint32_t i = 0; i < others; i++)
+    for (uint32_t i = 0; !b->status && i < others; i++)
         sum = loam_graph_add(b->graph, sum,
                              loam_graph_slice(b->graph, y, others * width, i * width, width));
     return loam_decoder_scale(b, sum, 1 / (float)m->streams);
