@@ -247,7 +247,7 @@ static void change_number(uint8_t *at, uint32_t type, uint64_t *random)
 static void change_entry(struct model_file *f, uint64_t *random)
 {
     struct file_entry *entry = &f->entries[below(random, f->entry_count)];
-    if (below(random, 16) == 0) {
+    if (below(random, 16) == 0 && f->entry_count > 1) {
         *entry = f->entries[--f->entry_count];
         return;
     }
@@ -310,8 +310,9 @@ static void change_tensor(struct model_file *f, uint64_t *random)
         tensor->name = other->name;
         other->name = name;
         break;
-    default:
-        *tensor = f->tensors[--f->tensor_count];
+    default: /* one is left */
+        if (f->tensor_count > 1)
+            *tensor = f->tensors[--f->tensor_count];
         break;
     }
 }
