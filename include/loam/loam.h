@@ -490,6 +490,10 @@ LOAM_API loam_status loam_model_embed(loam_model *model, const int32_t *tokens, 
                                       const loam_embed_options *options, float *out,
                                       loam_error *error);
 
+/* The name of the index-th model architecture that this version runs, as
+ * general.architecture in files; NULL beyond the last; static. [any thread] */
+LOAM_API const char *loam_architecture_name(size_t index);
+
 /* What opening a model and using it will take, in bytes of the engine's
  * memory. */
 typedef struct loam_memory_plan {
