@@ -290,7 +290,8 @@ loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint
     const struct gguf_tensor *tensor = find(builder, full, name, layer);
     if (!tensor)
         return LOAM_NO_TENSOR;
-    if (tensor->bytes != (uint64_t)all * sizeof(float) || tensor->type->id != LOAM_TYPE_F32 || first > all || count > all - first) {
+    if (tensor->bytes != (uint64_t)all * sizeof(float) || tensor->type->id != LOAM_TYPE_F32 ||
+        first > all || count > all - first) {
         refuse_shape(builder, full, tensor->dimensions, all, 1, 1);
         return LOAM_NO_TENSOR;
     }
