@@ -50,7 +50,10 @@ enum phase_kind {
     PHASE_GROUP_NORM,
     PHASE_MAP, /* gates with other functions than SILU as well */
     PHASE_ELEMENTWISE,
+    PHASE_ADD_REPEATED,
     PHASE_MULTIPLY,
+    PHASE_REDUCE,
+    PHASE_MIX,
     PHASE_AFFINE,
     PHASE_SLICE,
     PHASE_CONCATENATE,

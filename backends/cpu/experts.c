@@ -80,6 +80,13 @@ static int32_t add_quantize(struct cpu_program *program, const struct node *node
     return (int32_t)program->phase_count - 1;
 }
 
+/* The buffer of what the activation gives: in place of one of its inputs, or of
+ * its own where that is the rows of both. */
+static int32_t activated(const struct expert_buffers *b, const struct node *node)
+{
+    return node->experts.gate_in_up ? b->gate : b->up;
+}
+
 /* One of the three products: from buffer `source` to a new one, its number in
  * *out. *quantized is a phase that quantised the source, or -1. */
 static bool add_product(struct cpu_program *program, const struct node *node, uint32_t product,
@@ -99,6 +106,8 @@ static bool add_product(struct cpu_program *program, const struct node *node, ui
                           .quantized = group ? *quantized : -1,
                           .product = product};
     uint32_t rows = product == EXPERT_DOWN ? node->width : node->hidden;
+    if (product == EXPERT_UP && node->experts.gate_in_up)
+        rows *= 2;
     phase.out = *out = loam_segment_buffer(program, pairs * rows * sizeof(float));
     loam_segment_use(program, source);
     loam_segment_use(program, program->mixtures[node->index].order);
@@ -132,12 +141,15 @@ bool loam_experts_compile(struct cpu_program *program, const struct node *node)
         return false;
     if (!add_product(program, node, EXPERT_UP, b->x, pairs, &quantized, &b->up))
         return false;
+    if (node->experts.gate_in_up &&
+        (b->gate = loam_segment_buffer(program, pairs * node->hidden * sizeof(float))) == NO_BUFFER)
+        return false;
     loam_segment_use(program, b->gate);
     loam_segment_use(program, b->up);
     if (!add(program, node, PHASE_EXPERT_ACTIVATE))
         return false;
     quantized = -1;
-    return add_product(program, node, EXPERT_DOWN, b->up, pairs, &quantized, &b->y);
+    return add_product(program, node, EXPERT_DOWN, activated(b, node), pairs, &quantized, &b->y);
 }
 
 /* ---- row by row ----------------------------------------------------------- */
@@ -213,7 +225,8 @@ void loam_experts_quantize(const struct work *work, size_t first, size_t count)
     bool down = phase->product == EXPERT_DOWN;
     size_t width = down ? phase->node->hidden : phase->node->width;
     struct quantized rows = loam_work_quantized(work, phase, width);
-    struct quantize_tile tile = {.x = loam_work_buffer(work->program, down ? b->up : b->x),
+    int32_t source = down ? activated(b, phase->node) : b->x;
+    struct quantize_tile tile = {.x = loam_work_buffer(work->program, source),
                                  .q = rows.q,
                                  .scales = rows.scales,
                                  .sums32 = rows.sums32,
@@ -226,37 +239,55 @@ void loam_experts_quantize(const struct work *work, size_t first, size_t count)
     work->program->backend->kernels.quantize(&tile);
 }
 
-/* up = activation(gate) * up, or activation(up). */
-void loam_experts_activate(const struct work *work, size_t first, size_t count)
+/* out = activation(gate) * up, or activation(up), of so many numbers. */
+static void activate(const struct work *work, const float *gate, const float *up, float *out,
+                     size_t first, size_t count)
 {
     const struct node *node = work->phase->node;
-    const struct expert_buffers *b = &work->program->mixtures[node->index];
     const struct cpu_kernels *kernels = &work->program->backend->kernels;
-    float *up = loam_work_buffer(work->program, b->up);
-    const float *gate = b->gate == NO_BUFFER ? NULL : loam_work_buffer(work->program, b->gate);
-    size_t from = first * node->hidden, numbers = count * node->hidden;
     if (gate && node->experts.activation == LOAM_ACTIVATION_SILU) {
         struct elementwise_tile tile = {
-            .a = gate, .b = up, .out = up, .first = from, .count = numbers};
+            .a = gate, .b = up, .out = out, .first = first, .count = count};
         kernels->gate_silu(&tile);
         return;
     }
     struct map_tile tile = {.x = gate ? gate : up,
                             .b = gate ? up : NULL,
-                            .out = up,
+                            .out = out,
                             .function = node->experts.activation,
                             .parameters = node->experts.parameters,
-                            .first = from,
-                            .count = numbers};
+                            .first = first,
+                            .count = count};
     kernels->map(&tile);
 }
 
-/* acc = fma(weight, y, acc) over a row's experts, by ascending id, from +0. */
+void loam_experts_activate(const struct work *work, size_t first, size_t count)
+{
+    const struct node *node = work->phase->node;
+    const struct expert_buffers *b = &work->program->mixtures[node->index];
+    size_t hidden = node->hidden;
+    float *up = loam_work_buffer(work->program, b->up);
+    float *gate = b->gate == NO_BUFFER ? NULL : loam_work_buffer(work->program, b->gate);
+    if (!node->experts.gate_in_up) {
+        activate(work, gate, up, up, first * hidden, count * hidden);
+        return;
+    }
+    for (size_t row = first; row < first + count; row++)
+        activate(work, up + row * 2 * hidden, up + row * 2 * hidden + hidden, gate + row * hidden,
+                 0, hidden);
+}
+
+/* acc = fma(weight, y, acc) over a row's experts, by ascending id, from +0; the
+ * weight is first multiplied by the expert's scale, if there are any. */
 void loam_experts_combine(const struct work *work, size_t first, size_t count)
 {
     const struct node *node = work->phase->node;
     struct order order = order_of(work);
     const float *weights = weights_of(work);
+    const uint32_t *ids = ids_of(work);
+    loam_tensor scaled = node->inputs[EXPERT_SCALES];
+    const float *scales =
+        scaled == LOAM_NO_TENSOR ? NULL : loam_work_weight(work, scaled)->resident;
     const float *y = loam_work_buffer(work->program, work->program->mixtures[node->index].y);
     float *out = loam_work_value(work, work->phase->tensor);
     size_t width = node->width, used = node->experts.used;
@@ -266,6 +297,7 @@ void loam_experts_combine(const struct work *work, size_t first, size_t count)
         for (size_t k = row * used; k < (row + 1) * used; k++) {
             const float *from = y + order.place[k] * width;
             float w = node->experts.weighs_input ? 1.0f : weights[k];
+            w = scales ? w * scales[ids[k]] : w;
             for (size_t i = 0; i < width; i++)
                 acc[i] = fmaf(w, from[i], acc[i]);
         }
@@ -338,8 +370,8 @@ void loam_experts_linear(void *context, uint32_t index, int32_t worker)
         tile.sums32 = q.sums32 + first * (width / 32);
         tile.sums16 = q.sums16 + first * (width / 16);
     }
-    tile.x = (const float *)loam_work_buffer(work->program, product == EXPERT_DOWN ? b->up : b->x) +
-             first * width;
+    int32_t source = product == EXPERT_DOWN ? activated(b, node) : b->x;
+    tile.x = (const float *)loam_work_buffer(work->program, source) + first * width;
     tile.out = (float *)loam_work_buffer(work->program, work->phase->out) + first * rows;
     work->program->backend->kernels.linear[weight->type->id](&tile);
 }

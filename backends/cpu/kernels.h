@@ -184,6 +184,16 @@ struct sum_tile {
     size_t first, count; /* groups */
 };
 
+/* One number of each group of group_width (LOAM_REDUCE_...). */
+struct reduce_tile {
+    const float *x;
+    float *out; /* [groups] */
+    int32_t kind;
+    float factor;
+    size_t group_width;
+    size_t first, count; /* groups */
+};
+
 /* Channels [first_channel, first_channel + channel_count) of all rows of one
  * sequence in the step. Windows hold the `taps` - 1 rows that went before. */
 struct convolve_tile {
@@ -219,6 +229,16 @@ struct scan_tile {
     float *next_state;  /* behind the last */
     float *kept_state;  /* behind the first kept_rows, fewer than rows; NULL: not wanted */
     size_t kept_rows;
+};
+
+/* Sums of the parts of rows, with factors. */
+struct mix_tile {
+    const float *x;       /* [rows][inputs][width] */
+    const float *factors; /* [rows][outputs][inputs] */
+    const float *base;    /* [rows][outputs][width] or NULL */
+    float *out;           /* likewise */
+    size_t inputs, outputs, width;
+    size_t first_row, row_count;
 };
 
 struct elementwise_tile {
@@ -258,6 +278,10 @@ struct cpu_kernels {
 /* Looks rows up: the exact value of every weight. One for all levels: it moves
  * one row per token. */
 void loam_cpu_embed(const struct embed_tile *tile);
+
+/* One for all levels as well: ref/reduce.c. */
+void loam_cpu_reduce(const struct reduce_tile *tile);
+void loam_cpu_mix(const struct mix_tile *tile);
 
 /* The factor of a row's scores: scale times the f32 of 1 + temperature * log(1 +
  * floor((position + offset) / length)). */

@@ -165,6 +165,48 @@ static void run_elementwise(const struct work *work, size_t first, size_t count)
         kernels->add(&tile);
 }
 
+static void run_add_repeated(const struct work *work, size_t first, size_t count)
+{
+    const struct node *node = work->phase->node;
+    size_t part = loam_graph_node(work->program->graph, node->inputs[1])->width;
+    size_t width = node->width, parts = width / part;
+    const float *a = loam_work_value(work, node->inputs[0]);
+    const float *b = loam_work_value(work, node->inputs[1]);
+    float *out = loam_work_value(work, work->phase->tensor);
+    for (size_t i = first * parts; i < (first + count) * parts; i++)
+        for (size_t k = 0; k < part; k++)
+            out[i * part + k] = a[i * part + k] + b[i / parts * part + k];
+}
+
+static void run_reduce(const struct work *work, size_t first, size_t count)
+{
+    const struct node *node = work->phase->node;
+    struct reduce_tile tile = {.x = loam_work_value(work, node->inputs[0]),
+                               .out = loam_work_value(work, work->phase->tensor),
+                               .kind = node->reduce.kind,
+                               .factor = node->reduce.factor,
+                               .group_width = node->reduce.group_width,
+                               .first = first * node->width,
+                               .count = count * node->width};
+    loam_cpu_reduce(&tile);
+}
+
+static void run_mix(const struct work *work, size_t first, size_t count)
+{
+    const struct node *node = work->phase->node;
+    loam_tensor factors = node->inputs[1], base = node->inputs[2];
+    struct mix_tile tile = {.x = loam_work_value(work, node->inputs[0]),
+                            .factors = loam_work_value(work, factors),
+                            .base = base == LOAM_NO_TENSOR ? NULL : loam_work_value(work, base),
+                            .out = loam_work_value(work, work->phase->tensor),
+                            .inputs = node->heads,
+                            .first_row = first,
+                            .row_count = count};
+    tile.outputs = loam_graph_node(work->program->graph, factors)->width / tile.inputs;
+    tile.width = node->width / tile.outputs;
+    loam_cpu_mix(&tile);
+}
+
 static void run_multiply(const struct work *work, size_t first, size_t count)
 {
     const struct node *node = work->phase->node;
@@ -253,7 +295,10 @@ void loam_run_rows(const struct work *work, size_t first, size_t count)
         [PHASE_ROPE] = run_rope,
         [PHASE_MAP] = run_map,
         [PHASE_ELEMENTWISE] = run_elementwise,
+        [PHASE_ADD_REPEATED] = run_add_repeated,
         [PHASE_MULTIPLY] = run_multiply,
+        [PHASE_REDUCE] = run_reduce,
+        [PHASE_MIX] = run_mix,
         [PHASE_AFFINE] = run_affine,
         [PHASE_SLICE] = run_slice,
         [PHASE_CONCATENATE] = run_concatenate,

@@ -112,7 +112,7 @@ static bool add_preparation(struct cpu_program *program, struct phase *phase)
         phase->quantized = rotation_phase(program, node);
         return phase->quantized >= 0;
     }
-    if (node->operation == OP_ATTENTION) {
+    if (node->operation == OP_ATTENTION && !loam_node_shares(node)) {
         struct phase store = {.kind = PHASE_STORE,
                               .node = node,
                               .tensor = LOAM_NO_TENSOR,
@@ -149,6 +149,9 @@ static enum phase_kind kind_of(const struct node *node)
                                                       [OP_SUM] = PHASE_SUM,
                                                       [OP_CONVOLVE] = PHASE_CONVOLVE,
                                                       [OP_SCAN] = PHASE_SCAN,
+                                                      [OP_ADD_REPEATED] = PHASE_ADD_REPEATED,
+                                                      [OP_REDUCE] = PHASE_REDUCE,
+                                                      [OP_MIX] = PHASE_MIX,
                                                       [OP_OUTPUTS] = PHASE_OUTPUTS};
     if (node->operation == OP_GATE && node->activation != LOAM_ACTIVATION_SILU)
         return PHASE_MAP;
@@ -202,7 +205,8 @@ static void lay_out_pages(struct cpu_program *program)
     uint64_t offset = 0;
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
-        if (node->operation != OP_ATTENTION || program->plan->backend_of[i] != CPU_BACKEND)
+        if (node->operation != OP_ATTENTION || loam_node_shares(node) ||
+            program->plan->backend_of[i] != CPU_BACKEND)
             continue;
         const loam_attention_options *a = &node->attention;
         struct kv_layout *layout = &program->layouts[node->index];

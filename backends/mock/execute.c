@@ -159,15 +159,17 @@ static void attend(const struct execution *run, const struct node *node, float *
 {
     const loam_attention_options *a = &node->attention;
     const struct kv_layout *layout = &run->program->layouts[node->index];
-    struct store_tile store = {.layout = layout,
-                               .k = value_of(run, node->inputs[1]),
-                               .v = value_of(run, node->inputs[2]),
-                               .first_row = sequence->first_row,
-                               .row_count = sequence->row_count,
-                               .position = sequence->position,
-                               .pages = pages};
-    if (!run->kernels->store(&store))
-        *numeric = 1;
+    if (!loam_node_shares(node)) {
+        struct store_tile store = {.layout = layout,
+                                   .k = value_of(run, node->inputs[1]),
+                                   .v = value_of(run, node->inputs[2]),
+                                   .first_row = sequence->first_row,
+                                   .row_count = sequence->row_count,
+                                   .position = sequence->position,
+                                   .pages = pages};
+        if (!run->kernels->store(&store))
+            *numeric = 1;
+    }
     struct attention_tile tile = {.layout = layout,
                                   .heads_per_kv_head = a->heads / a->kv_heads,
                                   .q = value_of(run, node->inputs[0]),

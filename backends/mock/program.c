@@ -62,7 +62,7 @@ static void lay_out_pages(struct mock_program *program)
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
         const loam_attention_options *a = &node->attention;
-        if (node->operation != OP_ATTENTION ||
+        if (node->operation != OP_ATTENTION || loam_node_shares(node) ||
             program->plan->backend_of[i] != program->device->base.index)
             continue;
         struct kv_layout *layout = &program->layouts[node->index];

@@ -30,7 +30,7 @@ static int write_vectors(FILE *out, void *context)
 /* The number of a pooling's name, or -1. */
 static int32_t pooling_of(const char *name)
 {
-    static const char *const names[] = {"default", "mean", "first", "last", "tokens"};
+    static const char *const names[] = {"default", "mean", "first", "last", "tokens", "rank"};
     for (size_t i = 0; name && i < COUNT_OF(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (int32_t)i;
@@ -79,7 +79,7 @@ int command_embed(int count, char **arguments)
         {"--out", "-o", OPTION_TEXT, &out, "E.f32", "where to write, or - for standard output", 0,
          0},
         {"--pooling", NULL, OPTION_TEXT, &pooling, "NAME",
-         "mean, first, last or tokens (default: as the file says)", 0, 0},
+         "mean, first, last, tokens or rank (default: as the file says)", 0, 0},
         {"--normalise", NULL, OPTION_FLAG, &normalise, NULL, "vectors of length 1", 0, 0},
     };
     size_t rest, id_count = 0;
@@ -92,7 +92,7 @@ int command_embed(int count, char **arguments)
     embed_options.normalise = normalise;
     if (!tokens || !out || embed_options.pooling < 0) {
         if (tokens && out)
-            fail("--pooling: found \"%s\", expected mean, first, last or tokens", pooling);
+            fail("--pooling: found \"%s\", expected mean, first, last, tokens or rank", pooling);
         else
             fail("%s is missing", tokens ? "--out" : "--tokens");
         return EXIT_USAGE;

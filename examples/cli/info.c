@@ -90,6 +90,44 @@ static size_t sum_types(const struct info *info, struct type_sum sums[MAX_TYPES]
     return count;
 }
 
+/* The value of general.architecture; empty if it is not there. */
+static loam_string architecture_of(const struct info *info)
+{
+    static const char key[] = "general.architecture";
+    for (uint64_t i = 0; i < info->facts.metadata_count; i++) {
+        loam_metadata entry = {.struct_size = sizeof entry};
+        loam_value value = {.struct_size = sizeof value};
+        loam_file_metadata(&entry, info->file, i, NULL);
+        if (entry.key.length != sizeof key - 1 || memcmp(entry.key.data, key, sizeof key - 1) != 0)
+            continue;
+        loam_file_value(&value, info->file, i, 0, NULL);
+        return value.type == LOAM_VALUE_STRING ? value.string : (loam_string){"", 0};
+    }
+    return (loam_string){"", 0};
+}
+
+static int is_supported(loam_string architecture)
+{
+    const char *name;
+    for (size_t i = 0; (name = loam_architecture_name(i)) != NULL; i++)
+        if (strlen(name) == architecture.length &&
+            memcmp(name, architecture.data, architecture.length) == 0)
+            return 1;
+    return 0;
+}
+
+/* What there is, where the file's is not among it. */
+static void print_supported(const struct info *info)
+{
+    const char *name;
+    if (is_supported(architecture_of(info)))
+        return;
+    printf("supported architectures:");
+    for (size_t i = 0; (name = loam_architecture_name(i)) != NULL; i++)
+        printf("%s %s", i ? "," : "", name);
+    putchar('\n');
+}
+
 static double megabytes(uint64_t bytes)
 {
     return (double)bytes / (1 << 20);
@@ -99,9 +137,12 @@ static void print_text(const struct info *info)
 {
     const loam_memory_plan *plan = &info->plan;
     struct type_sum sums[MAX_TYPES];
+    loam_string architecture = architecture_of(info);
     printf("GGUF version %u, %.1f MB, %llu tensors, %.1f M parameters\n", info->facts.version,
            megabytes(info->facts.file_bytes), (unsigned long long)info->facts.tensor_count,
            (double)info->facts.parameters / 1e6);
+    printf("architecture %.*s%s\n", (int)architecture.length, architecture.data,
+           is_supported(architecture) ? "" : " (not supported)");
     printf("\nmetadata\n");
     for (uint64_t i = 0; i < info->facts.metadata_count; i++) {
         print_entry(info, i, 0);
@@ -131,6 +172,7 @@ static void print_text(const struct info *info)
                megabytes(plan->vocabulary_bytes), megabytes(plan->total_bytes));
     else
         printf("\nmemory: this file cannot be loaded: %s\n", info->plan_error.message);
+    print_supported(info);
 }
 
 static void print_json(const struct info *info)

@@ -161,6 +161,9 @@ typedef struct loam_attention_options {
      * floor((p + temperature_offset) / temperature_length)); 0: they are not. */
     float temperature;
     uint32_t temperature_offset, temperature_length;
+    int32_t shares_kv;    /* not 0: k and v are LOAM_NO_TENSOR, and keys and values are those that
+                             the attention shared_kv wrote, whose heads have the same shape */
+    loam_tensor shared_kv;
 } loam_attention_options;
 
 /* Writes k [rows][kv_heads * key_width] and v [rows][kv_heads * value_width]
@@ -202,7 +205,8 @@ LOAM_API loam_tensor loam_graph_map(loam_graph *graph, loam_tensor x, int32_t fu
 LOAM_API loam_tensor loam_graph_gate(loam_graph *graph, loam_tensor gate, loam_tensor up,
                                      int32_t activation);
 
-/* a + b, elementwise; equal widths. */
+/* a + b, elementwise; b is repeated where a is wider, whose width is a multiple
+ * of b's. */
 LOAM_API loam_tensor loam_graph_add(loam_graph *graph, loam_tensor a, loam_tensor b);
 
 /* a * b: each number of b multiplies a run of a's width / b's width numbers,
@@ -220,6 +224,31 @@ LOAM_API loam_tensor loam_graph_slice(loam_graph *graph, loam_tensor x, uint32_t
 /* In each of `groups` groups the numbers of a's group, then those of b's. */
 LOAM_API loam_tensor loam_graph_concatenate(loam_graph *graph, loam_tensor a, loam_tensor b,
                                             uint32_t groups);
+
+/* One number of each group of a row. */
+enum {
+    LOAM_REDUCE_LENGTH = 0,   /* sqrt(sum(x^2)) */
+    LOAM_REDUCE_DEVIATION = 1 /* mean(x) + factor sqrt(sum((x - mean(x))^2) / (n - 1)) */
+};
+
+typedef struct loam_reduce_options {
+    size_t struct_size;
+    int32_t kind;         /* LOAM_REDUCE_... */
+    uint32_t group_width; /* n: divides the row's; 0: all */
+    float factor;
+} loam_reduce_options;
+
+/* [rows][groups] */
+LOAM_API loam_tensor loam_graph_reduce(loam_graph *graph, loam_tensor x,
+                                       const loam_reduce_options *options);
+
+/* Sums of the `inputs` parts of a row, each sum with factors of its own: x is
+ * [rows][inputs * width], factors [rows][outputs * inputs], the result, and
+ * base, which is added if it is not LOAM_NO_TENSOR, [rows][outputs * width].
+ * (Baykal et al., "Alternating Updates for Efficient Transformers", 2023; Zhu
+ * et al., "Hyper-Connections", 2024.) */
+LOAM_API loam_tensor loam_graph_mix(loam_graph *graph, loam_tensor x, loam_tensor factors,
+                                    loam_tensor base, uint32_t inputs);
 
 /* What makes probabilities of a router's scores. */
 enum {
@@ -248,6 +277,10 @@ typedef struct loam_experts_options {
     int32_t weighs_input;         /* not 0: weights multiply what experts take, not what they give */
     int32_t activation;           /* LOAM_ACTIVATION_..., or CLAMPED_SWIGLU */
     float parameters[4];          /* of the activation */
+    int32_t gate_in_up;           /* not 0: up is [count * 2 hidden][width], of each expert the gate's
+                                     rows, then its own; gate is LOAM_NO_TENSOR */
+    int32_t has_scales;           /* not 0: scales is used */
+    loam_tensor scales;           /* F32 weight [count]: what an expert gives is multiplied by its number */
 } loam_experts_options;
 
 /* A mixture of experts: for each row the `used` best by its scores

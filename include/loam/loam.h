@@ -469,7 +469,9 @@ enum {
     LOAM_POOLING_MEAN = 1,
     LOAM_POOLING_FIRST = 2,
     LOAM_POOLING_LAST = 3,
-    LOAM_POOLING_TOKENS = 4   /* they do not: a vector for each token */
+    LOAM_POOLING_TOKENS = 4,  /* they do not: a vector for each token */
+    LOAM_POOLING_RANK = 5     /* a score for each label of the file's classifier: how well the text's
+                                 second part answers its first; only of models that rank */
 };
 
 typedef struct loam_embed_options {
@@ -481,11 +483,16 @@ typedef struct loam_embed_options {
 /* The embedding of tokens[count] by a model that gives embeddings
  * (loam_model_info.embedding_output, n): out[n], or out[count][n] with
  * LOAM_POOLING_TOKENS. Models whose tokens see what follows take at most
- * max_step_rows tokens. options may be NULL.
+ * max_step_rows tokens. A model that ranks (loam_model_info.pooling) gives its
+ * scores instead, which are not normalised. options may be NULL.
  * [may allocate; blocks; any thread; errors: MEMORY, UNSUPPORTED, CONTEXT_FULL, NUMERIC, FORKED] */
 LOAM_API loam_status loam_model_embed(loam_model *model, const int32_t *tokens, size_t count,
                                       const loam_embed_options *options, float *out,
                                       loam_error *error);
+
+/* The name of the index-th model architecture that this version runs, as
+ * general.architecture in files; NULL beyond the last; static. [any thread] */
+LOAM_API const char *loam_architecture_name(size_t index);
 
 /* What opening a model and using it will take, in bytes of the engine's
  * memory. */

@@ -216,3 +216,9 @@ loam_status loam_model_embed(loam_model *model, const int32_t *tokens, size_t co
     loam_engine_leave(model->engine);
     return status;
 }
+
+const char *loam_architecture_name(size_t index)
+{
+    const struct family *family = loam_arch_family(index);
+    return family ? family->name : NULL;
+}

@@ -22,6 +22,7 @@ struct description {
     uint32_t layers;
     uint32_t embedding_output; /* width of embeddings, which it gives instead of logits; 0: logits */
     int32_t pooling;           /* LOAM_POOLING_... of the file */
+    bool probabilities;        /* LOAM_POOLING_RANK: scores become probabilities, by softmax */
 };
 
 struct builder {
@@ -112,11 +113,16 @@ loam_tensor loam_builder_first(struct builder *builder, const char *name, uint32
 loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint32_t layer,
                                  uint32_t all, uint32_t first, uint32_t count);
 
+/* The one number of an F32 tensor; the fallback if it is not there. */
+float loam_builder_scalar(struct builder *builder, const char *name, uint32_t layer,
+                          float fallback);
+
 /* The keys that every family has: sets description, checks layer count. */
 void loam_builder_describe(struct builder *builder);
 
 /* Reads pooling_type: sets description.pooling and embedding_output if the
- * file is of a model of embeddings. `encoder`: it is one in any case. */
+ * file is of a model of embeddings, or one that ranks. `encoder`: it is one in
+ * any case. */
 void loam_builder_pooling(struct builder *builder, bool encoder);
 
 /* The table of token embeddings, [vocabulary][embedding_length]; sets

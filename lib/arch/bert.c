@@ -54,19 +54,52 @@ const struct family loam_family_nomic_bert = {
     .build = build_nomic,
 };
 
-/* Slopes, gated GELU. */
+/* Rotation, GELU without gate; experts in some layers, the second of each so many. (Nussbaum and
+ * Duderstadt, "Training Sparse Mixture Of Experts Text Embedding Models", 2025.) */
+static loam_tensor build_nomic_moe(struct builder *b)
+{
+    struct decoder d;
+    read_bert(b, &d, LOAM_ROPE_HALVES);
+    d.gated = false;
+    d.activation = LOAM_ACTIVATION_GELU;
+    loam_experts_read(b, &d, false);
+    d.experts.ungated = true;
+    d.experts.step = loam_builder_u32(b, "moe_every_n_layers", &(uint32_t){0});
+    d.experts.rest = 1;
+    if (d.experts.step < 2 && d.experts.count)
+        loam_builder_refuse(b, LOAM_UNSUPPORTED, "moe_every_n_layers", "expected 2 or more",
+                            d.experts.step);
+    return loam_decoder_build(b, &d);
+}
+
+const struct family loam_family_nomic_bert_moe = {
+    .name = "nomic-bert-moe",
+    .models = "Nomic Embed 2",
+    .build = build_nomic_moe,
+};
+
+static void prepare_jina(struct builder *b, const struct decoder *d, struct layer *layer)
+{
+    (void)d;
+    layer->second_norm = loam_builder_has(b, "blk.%u.attn_norm_2.weight", layer->index);
+}
+
+/* Slopes; GELU, with a gate of its own, within up, or without. */
 static loam_tensor build_jina(struct builder *b)
 {
     struct decoder d;
     float slopes[SLOPES];
     read_bert(b, &d, NO_ROPE);
     d.activation = LOAM_ACTIVATION_GELU;
-    d.fused_gate = !loam_builder_has(b, "blk.%u.ffn_gate.weight", 0);
+    d.prepare = prepare_jina;
+    const struct gguf_tensor *up = loam_builder_find(b, "blk.%u.ffn_up.weight", 0);
+    uint32_t hidden = loam_builder_u32_at(b, "feed_forward_length", 0, NULL, NULL);
+    if (!loam_builder_has(b, "blk.%u.ffn_gate.weight", 0)) {
+        d.gated = !up || up->dimensions[1] != hidden;
+        d.fused_gate = d.gated;
+    }
     if (loam_builder_has(b, "blk.%u.attn_q_norm.weight", 0))
         d.qk_norm = QK_NORM_BEFORE_ROPE;
-    if (loam_builder_has(b, "blk.%u.attn_norm_2.weight", 0))
-        loam_builder_refuse(b, LOAM_UNSUPPORTED, "block_count",
-                            "layers have attn_norm_2, which is not supported", 1);
     loam_decoder_slopes(b, &d, slopes, 8);
     return loam_decoder_build(b, &d);
 }
@@ -92,6 +125,9 @@ static loam_tensor build_modern(struct builder *b)
 {
     struct decoder d;
     read(b, &d, LOAM_ROPE_HALVES);
+    if (b->description.pooling == LOAM_POOLING_RANK) /* its head stands behind a mean */
+        loam_builder_refuse(b, LOAM_UNSUPPORTED, "pooling_type",
+                            "ranking is not supported for this architecture", 4);
     d.activation = LOAM_ACTIVATION_GELU;
     d.fused_gate = true;
     d.prepare = prepare_modern;

@@ -290,7 +290,8 @@ loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint
     const struct gguf_tensor *tensor = find(builder, full, name, layer);
     if (!tensor)
         return LOAM_NO_TENSOR;
-    if (tensor->bytes != (uint64_t)all * sizeof(float) || tensor->type->id != LOAM_TYPE_F32 || first > all || count > all - first) {
+    if (tensor->bytes != (uint64_t)all * sizeof(float) || tensor->type->id != LOAM_TYPE_F32 ||
+        first > all || count > all - first) {
         refuse_shape(builder, full, tensor->dimensions, all, 1, 1);
         return LOAM_NO_TENSOR;
     }
@@ -299,17 +300,56 @@ loam_tensor loam_builder_numbers(struct builder *builder, const char *name, uint
                                 tensor->offset + (uint64_t)first * sizeof(float));
 }
 
+float loam_builder_scalar(struct builder *builder, const char *name, uint32_t layer, float fallback)
+{
+    char full[96];
+    float value = fallback;
+    if (builder->status || !loam_builder_has(builder, name, layer))
+        return fallback;
+    const struct gguf_tensor *tensor = find(builder, full, name, layer);
+    if (tensor->type->id != LOAM_TYPE_F32 || tensor->bytes != sizeof value) {
+        refuse_shape(builder, full, tensor->dimensions, 1, 1, 1);
+        return fallback;
+    }
+    builder->status =
+        loam_source_read(builder->source, tensor->offset, &value, sizeof value, builder->error);
+    if (!builder->status && !(value > -1e30f && value < 1e30f))
+        builder->status =
+            loam_fail(builder->error, LOAM_FORMAT, "tensor %s: its number is not finite", full);
+    return builder->status ? fallback : value;
+}
+
+enum { RANK = 4, MOST_LABELS = 1 << 16 }; /* pooling_type of files */
+
+/* Scores that a classifier gives: one for each label; a file without labels has one. */
+static uint32_t count_labels(struct builder *builder)
+{
+    char full[128];
+    const struct gguf_entry *labels = NULL;
+    full_key(full, builder, "classifier.output_labels");
+    if (!builder->status)
+        builder->status =
+            loam_gguf_get_array(&labels, builder->gguf, full, GGUF_STRING, false, builder->error);
+    if (labels && (labels->count == 0 || labels->count > MOST_LABELS))
+        loam_builder_refuse(builder, LOAM_FORMAT, "classifier.output_labels",
+                            "expected 1 to 65536 labels", labels->count);
+    return labels && !builder->status ? (uint32_t)labels->count : 1;
+}
+
 void loam_builder_pooling(struct builder *builder, bool encoder)
 {
     struct description *description = &builder->description;
     uint32_t type = loam_builder_u32(builder, "pooling_type", &(uint32_t){0});
     if (builder->status || (type == 0 && !encoder))
         return;
-    if (type > LOAM_POOLING_LAST)
+    if (type > RANK)
         loam_builder_refuse(builder, LOAM_UNSUPPORTED, "pooling_type",
-                            "known are none (0), mean (1), first (2) and last (3)", type);
-    description->pooling = type == 0 ? LOAM_POOLING_TOKENS : (int32_t)type;
-    description->embedding_output = description->embedding_length;
+                            "known are none (0), mean (1), first (2), last (3) and rank (4)", type);
+    description->pooling = type == 0      ? LOAM_POOLING_TOKENS
+                           : type == RANK ? LOAM_POOLING_RANK
+                                          : (int32_t)type;
+    description->embedding_output =
+        type == RANK ? count_labels(builder) : description->embedding_length;
 }
 
 loam_tensor loam_builder_embeddings(struct builder *builder)

@@ -99,10 +99,11 @@ bool loam_decoder_is_local(struct builder *b, uint32_t layer, uint32_t period)
 }
 
 /* What the file says of one layer. */
-static void read_layer(struct builder *b, const struct decoder *d, struct layer *layer,
-                       uint32_t index)
+void loam_decoder_read_layer(struct builder *b, const struct decoder *d, struct layer *layer,
+                             uint32_t index)
 {
     *layer = (struct layer){.index = index,
+                            .shared_kv = LOAM_NO_TENSOR,
                             .key_width = d->key_width,
                             .value_width = d->value_width,
                             .bare_qk_norm = d->bare_qk_norm,
@@ -142,13 +143,25 @@ loam_tensor loam_decoder_norm(struct builder *b, const struct decoder *d, const 
     return loam_graph_norm(b->graph, x, weight, bias, &options);
 }
 
+/* x times weight, times the number NAME.scale if there is one, plus bias. */
+static loam_tensor product(struct builder *b, const char *name, uint32_t layer, loam_tensor x,
+                           loam_tensor weight, loam_tensor bias)
+{
+    char full[96];
+    if (!loam_builder_has(b, named(full, name, "scale"), layer))
+        return loam_graph_linear(b->graph, x, weight, bias);
+    float scale = loam_builder_scalar(b, full, layer, 1);
+    x = loam_decoder_scale(b, loam_graph_linear(b->graph, x, weight, LOAM_NO_TENSOR), scale);
+    return bias == LOAM_NO_TENSOR ? x : loam_graph_affine(b->graph, x, LOAM_NO_TENSOR, bias);
+}
+
 loam_tensor loam_decoder_linear(struct builder *b, const char *name, uint32_t layer, loam_tensor x,
                                 uint32_t width, uint32_t rows)
 {
     char full[96];
     loam_tensor weight = loam_builder_matrix(b, named(full, name, "weight"), layer, width, rows);
     loam_tensor bias = loam_builder_optional_vector(b, named(full, name, "bias"), layer, rows);
-    return loam_graph_linear(b->graph, x, weight, bias);
+    return product(b, name, layer, x, weight, bias);
 }
 
 loam_tensor loam_decoder_part(struct builder *b, const char *name, uint32_t layer, loam_tensor x,
@@ -160,13 +173,21 @@ loam_tensor loam_decoder_part(struct builder *b, const char *name, uint32_t laye
         loam_builder_rows(b, named(full, name, "weight"), layer, width, all, first, rows);
     if (loam_builder_has(b, named(full, name, "bias"), layer))
         bias = loam_builder_numbers(b, full, layer, all, first, rows);
-    return loam_graph_linear(b->graph, x, weight, bias);
+    return product(b, name, layer, x, weight, bias);
 }
 
 loam_tensor loam_decoder_scale(struct builder *b, loam_tensor x, float factor)
 {
     float parameters[4] = {factor};
     return factor == 1 ? x : loam_graph_map(b->graph, x, LOAM_ACTIVATION_SCALE, parameters);
+}
+
+loam_tensor loam_decoder_weigh(struct builder *b, const char *name, uint32_t layer, loam_tensor x,
+                               uint32_t width)
+{
+    char full[96];
+    loam_tensor weight = loam_builder_vector(b, named(full, name, "weight"), layer, width);
+    return loam_graph_affine(b->graph, x, weight, LOAM_NO_TENSOR);
 }
 
 /* Norm of Q or K: per head, each head with weights of its own, or the whole
@@ -202,6 +223,15 @@ static loam_tensor project(struct builder *b, const struct decoder *d, const str
     return d->clamp > 0 ? loam_graph_map(b->graph, y, LOAM_ACTIVATION_CLAMP, limits) : y;
 }
 
+/* Heads normed without weights. */
+static loam_tensor norm_bare(struct builder *b, const struct decoder *d, loam_tensor x,
+                             uint32_t width)
+{
+    loam_norm_options norm = {
+        .struct_size = sizeof norm, .kind = d->norm, .group_width = width, .epsilon = d->epsilon};
+    return loam_graph_norm(b->graph, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR, &norm);
+}
+
 /* Norm and rotation of Q or K. */
 static loam_tensor place(struct builder *b, const struct decoder *d, const struct layer *layer,
                          const char *name, loam_tensor x, uint32_t heads)
@@ -210,13 +240,8 @@ static loam_tensor place(struct builder *b, const struct decoder *d, const struc
         x = norm_heads(b, d, name, layer->index, x, heads, layer->key_width);
     if (layer->rope)
         x = loam_graph_rope(b->graph, x, layer->rope);
-    if (layer->bare_qk_norm) {
-        loam_norm_options norm = {.struct_size = sizeof norm,
-                                  .kind = d->norm,
-                                  .group_width = layer->key_width,
-                                  .epsilon = d->epsilon};
-        x = loam_graph_norm(b->graph, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR, &norm);
-    }
+    if (layer->bare_qk_norm)
+        x = norm_bare(b, d, x, layer->key_width);
     if (d->qk_norm == QK_NORM_AFTER_ROPE)
         x = norm_heads(b, d, name, layer->index, x, heads, layer->key_width);
     return x;
@@ -243,11 +268,22 @@ loam_tensor loam_decoder_attend(struct builder *b, const struct decoder *d,
     } else {
         q = project(b, d, layer, "blk.%u.attn_q", x, 0, q_width);
     }
-    loam_tensor k = project(b, d, layer, "blk.%u.attn_k", x, q_width, k_width);
-    loam_tensor v = project(b, d, layer, "blk.%u.attn_v", x, q_width + k_width, v_width);
+    loam_tensor k = LOAM_NO_TENSOR, v = LOAM_NO_TENSOR;
     q = place(b, d, layer, "blk.%u.attn_q_norm", q, layer->heads);
-    k = place(b, d, layer, "blk.%u.attn_k_norm", k, layer->kv_heads);
+    if (layer->shared_kv == LOAM_NO_TENSOR) {
+        k = project(b, d, layer, "blk.%u.attn_k", x, q_width, k_width);
+        v = layer->values_are_keys
+                ? k
+                : project(b, d, layer, "blk.%u.attn_v", x, q_width + k_width, v_width);
+        k = place(b, d, layer, "blk.%u.attn_k_norm", k, layer->kv_heads);
+        v = layer->bare_value_norm ? norm_bare(b, d, v, layer->value_width) : v;
+    } else {
+        attention.shares_kv = 1;
+        attention.shared_kv = layer->shared_kv;
+    }
     loam_tensor o = loam_graph_attention(b->graph, q, k, v, &attention);
+    if (layer->attention_out)
+        *layer->attention_out = o;
     if (d->gated_attention)
         o = loam_graph_gate(b->graph, gate, o, LOAM_ACTIVATION_SIGMOID);
     return loam_decoder_linear(b, "blk.%u.attn_output", layer->index, o,
@@ -311,11 +347,16 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
         return loam_graph_add(g, loam_graph_add(g, x, a),
                               loam_decoder_scale(b, f, d->residual_scale));
     }
+    loam_tensor before = x;
     x = loam_graph_add(g, x, a);
     if (d->no_feed_forward)
         return x;
     if (d->outer_norms)
         x = loam_decoder_norm(b, d, "blk.%u.attn_output_norm", index, x, width);
+    if (layer->second_norm) {
+        x = loam_graph_add(g, x, before);
+        x = loam_decoder_norm(b, d, "blk.%u.attn_norm_2", index, x, width);
+    }
     h = d->pre_norms ? loam_decoder_norm(b, d, d->ffn_norm, index, x, width) : x;
     loam_tensor f = feed_forward(b, d, layer, h);
     if (d->post_norms)
@@ -325,7 +366,7 @@ static loam_tensor build_layer(struct builder *b, const struct decoder *d,
                           : x;
 }
 
-static loam_tensor embed(struct builder *b, const struct decoder *d, loam_tensor table)
+loam_tensor loam_decoder_embed(struct builder *b, const struct decoder *d, loam_tensor table)
 {
     loam_graph *g = b->graph;
     uint32_t width = b->description.embedding_length;
@@ -368,20 +409,37 @@ static loam_tensor build_dense(struct builder *b, loam_tensor x)
     return x;
 }
 
-loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d)
+/* The head of a model that ranks: scores of a row. Some have a layer and its
+ * function before the last, some only one of both. */
+static loam_tensor build_classifier(struct builder *b, const struct decoder *d, loam_tensor x)
+{
+    uint32_t width = b->description.embedding_length, labels = b->description.embedding_output;
+    bool last = loam_builder_has(b, "cls.output.weight", 0);
+    if (!last && !loam_builder_has(b, "cls.weight", 0)) {
+        loam_builder_refuse(b, LOAM_FORMAT, "pooling_type",
+                            "it is rank, but the file has neither cls.weight nor cls.output.weight",
+                            4);
+        return x;
+    }
+    if (loam_builder_has(b, "cls.weight", 0)) {
+        x = loam_decoder_linear(b, "cls", 0, x, width, last ? width : labels);
+        x = loam_graph_map(b->graph, x, LOAM_ACTIVATION_TANH, NULL);
+        if (loam_builder_has(b, "cls.norm.weight", 0))
+            x = loam_decoder_norm(b, d, "cls.norm", 0, x, last ? width : labels);
+    }
+    return last ? loam_decoder_linear(b, "cls.output", 0, x, width, labels) : x;
+}
+
+loam_tensor loam_decoder_finish(struct builder *b, const struct decoder *d, loam_tensor table,
+                                loam_tensor x)
 {
     loam_graph *g = b->graph;
     uint32_t width = b->description.embedding_length;
-    loam_tensor table = loam_builder_embeddings(b);
-    loam_tensor x = embed(b, d, table);
-    for (uint32_t i = 0; !b->status && i < b->description.layers; i++) {
-        struct layer layer;
-        read_layer(b, d, &layer, i);
-        x = build_layer(b, d, &layer, x);
-    }
     x = loam_graph_outputs(g, x);
     if (!d->no_output_norm)
         x = loam_decoder_norm(b, d, d->output_norm, 0, x, width);
+    if (b->description.pooling == LOAM_POOLING_RANK)
+        return build_classifier(b, d, x);
     if (b->description.embedding_output)
         return build_dense(b, x);
     uint32_t vocabulary = b->description.vocabulary;
@@ -389,7 +447,20 @@ loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d)
     if (head == LOAM_NO_TENSOR) /* tied */
         head = table;
     loam_tensor bias = loam_builder_optional_vector(b, "output.bias", 0, vocabulary);
-    x = loam_decoder_scale(b, loam_graph_linear(g, x, head, bias), d->logit_scale);
+    x = product(b, "output", 0, x, head, bias);
+    x = loam_decoder_scale(b, x, d->logit_scale);
     const float cap[4] = {d->logit_cap};
     return d->logit_cap > 0 ? loam_graph_map(g, x, LOAM_ACTIVATION_SOFT_CAP, cap) : x;
+}
+
+loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d)
+{
+    loam_tensor table = loam_builder_embeddings(b);
+    loam_tensor x = loam_decoder_embed(b, d, table);
+    for (uint32_t i = 0; !b->status && i < b->description.layers; i++) {
+        struct layer layer;
+        loam_decoder_read_layer(b, d, &layer, i);
+        x = build_layer(b, d, &layer, x);
+    }
+    return loam_decoder_finish(b, d, table, x);
 }

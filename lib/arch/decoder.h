@@ -27,6 +27,12 @@ struct layer {
     bool no_attn_norm;
     bool recurrent;                   /* d->recur in place of attention */
     bool dense;                       /* no experts, though the model has some */
+    bool second_norm;     /* the residual is added again behind attn_output_norm, and normed */
+    bool bare_value_norm; /* heads of V are normed without weights */
+    bool values_are_keys; /* there is no attn_v: values are what attn_k gives */
+    loam_tensor shared_kv; /* the attention whose keys and values it uses; LOAM_NO_TENSOR: it has
+                              its own */
+    loam_tensor *attention_out; /* NULL, or where the layer's attention is noted */
     const loam_rope_options *rope;    /* NULL: none */
     loam_attention_options attention; /* all but the shape */
 };
@@ -34,7 +40,9 @@ struct layer {
 /* Mixtures of experts in place of feed-forward blocks. */
 struct experts {
     uint32_t count, used, hidden, shared_hidden; /* shared 0: none */
-    uint32_t dense_layers, step; /* layers from dense_layers on whose number + 1 divides by step */
+    /* Layers from dense_layers on whose number leaves `rest` when divided by step */
+    uint32_t dense_layers, step, rest;
+    bool ungated; /* experts are down(activation(up)) */
     loam_experts_options options;
 };
 
@@ -98,6 +106,14 @@ void loam_decoder_slopes(struct builder *b, struct decoder *d, float *slopes, fl
 /* The whole model: logits, or embeddings, of the output rows. */
 loam_tensor loam_decoder_build(struct builder *b, const struct decoder *d);
 
+/* The same in three parts, for families whose layers are of another build: rows
+ * of the embedding, what the file says of a layer, and what follows the last. */
+loam_tensor loam_decoder_embed(struct builder *b, const struct decoder *d, loam_tensor table);
+void loam_decoder_read_layer(struct builder *b, const struct decoder *d, struct layer *layer,
+                             uint32_t index);
+loam_tensor loam_decoder_finish(struct builder *b, const struct decoder *d, loam_tensor table,
+                                loam_tensor x);
+
 /* ---- parts ---------------------------------------------------------------- */
 
 /* Norm of rows by the weights NAME.weight and NAME.bias, the latter if it is there. */
@@ -118,12 +134,19 @@ loam_tensor loam_decoder_attend(struct builder *b, const struct decoder *d,
 loam_tensor loam_decoder_feed_forward(struct builder *b, const struct decoder *d,
                                       const struct layer *layer, loam_tensor x);
 
+/* x * NAME.weight, a vector as wide as x. */
+loam_tensor loam_decoder_weigh(struct builder *b, const char *name, uint32_t layer, loam_tensor x,
+                               uint32_t width);
+
 /* experts.c: reads the keys of mixtures of experts: softmax, weights of the
  * chosen normalised if nothing is said, unscaled unless the keys say so. */
 void loam_experts_read(struct builder *b, struct decoder *d, bool normalised);
 
-/* Whether the layer has one, and the mixture with its shared expert. */
+/* Whether the layer has one, the mixture alone for given scores [rows][count],
+ * and the mixture with its router and shared expert. */
 bool loam_experts_in(const struct decoder *d, const struct layer *layer);
+loam_tensor loam_experts_of(struct builder *b, const struct decoder *d, uint32_t index,
+                            loam_tensor x, loam_tensor scores);
 loam_tensor loam_experts_build(struct builder *b, const struct decoder *d,
                                const struct layer *layer, loam_tensor x);
 

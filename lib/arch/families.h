@@ -21,6 +21,8 @@
     FAMILY(gemma_embedding) \
     FAMILY(gemma2) \
     FAMILY(gemma3) \
+    FAMILY(gemma3n) \
+    FAMILY(gemma4) \
     FAMILY(glm4) \
     FAMILY(glm4moe) \
     FAMILY(gpt_oss) \
@@ -45,6 +47,7 @@
     FAMILY(mpt) \
     FAMILY(nemotron) \
     FAMILY(nomic_bert) \
+    FAMILY(nomic_bert_moe) \
     FAMILY(olmo) \
     FAMILY(olmo2) \
     FAMILY(olmoe) \

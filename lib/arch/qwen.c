@@ -40,6 +40,7 @@ static loam_tensor build_qwen3(struct builder *b)
     loam_decoder_read(b, &d, LOAM_NORM_RMS, LOAM_ROPE_HALVES);
     d.qk_norm = QK_NORM_BEFORE_ROPE;
     loam_experts_read(b, &d, true);
+    b->description.probabilities = true; /* of its reranker: of "yes" and "no" */
     return loam_decoder_build(b, &d);
 }
 

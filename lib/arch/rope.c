@@ -6,8 +6,11 @@
 #include "arch/arch.h"
 #include "base/numeric.h"
 
+/* Of what counts as a pair's number only between 0 and their count. */
 static double floor_of(double x)
 {
+    x = x > -1e6 ? x : -1e6; /* NaN as well */
+    x = x < 1e6 ? x : 1e6;
     double whole = (double)(int64_t)x;
     return whole > x ? whole - 1 : whole;
 }
@@ -71,7 +74,7 @@ static void apply_factors(struct builder *builder, const char *name, double *fre
     builder->status = loam_source_read(builder->source, tensor->offset, factors,
                                        count * sizeof(float), builder->error);
     for (uint32_t i = 0; !builder->status && i < count; i++) {
-        if (factors[i] > 0 && factors[i] < 1e30f)
+        if (factors[i] > 0 && factors[i] < 1e38f) /* 1e30 stands for no rotation */
             frequencies[i] /= factors[i];
         else
             builder->status = loam_fail(builder->error, LOAM_FORMAT,

@@ -238,6 +238,26 @@ static loam_status measure_packed(struct reader *reader, struct gguf_tensor *ten
     return LOAM_OK;
 }
 
+/* The type has no name that we know; those that have one are listed. */
+static loam_status fail_type(const struct reader *reader, uint64_t type)
+{
+    const struct weight_type *known;
+    char list[320];
+    size_t length = 0;
+    for (size_t i = 0; (known = loam_weight_type_at(i)) != NULL; i++) {
+        size_t size = strlen(known->name);
+        if (!known->dequantize || length + size + 3 > sizeof list)
+            continue;
+        memcpy(list + length, ", ", 2);
+        memcpy(list + length + 2, known->name, size);
+        length += size + 2;
+    }
+    return loam_fail(reader->error, LOAM_UNSUPPORTED,
+                     "%s: %.*s: weight type %llu is not supported; supported: %.*s",
+                     reader->source->name, LOAM_SHOWN(reader->item_length), reader->item,
+                     (unsigned long long)type, (int)length - 2, list + 2);
+}
+
 static loam_status read_tensor(struct reader *reader, struct gguf_tensor *tensor)
 {
     uint64_t count, type;
@@ -268,7 +288,7 @@ static loam_status read_tensor(struct reader *reader, struct gguf_tensor *tensor
     tensor->packed = type >> 16 == GGUF_PACKED >> 16;
     tensor->type = loam_weight_type((uint32_t)(tensor->packed ? type & 0xFFFF : type));
     if (!tensor->type)
-        return fail(reader, LOAM_UNSUPPORTED, "the weight type is not known", type);
+        return fail_type(reader, type);
     status = check_dimensions(reader, tensor);
     return !status && tensor->packed ? measure_packed(reader, tensor) : status;
 }

@@ -2,8 +2,10 @@
 /*
  * Embeddings: the rows of a text, pooled. The mean is a sum over ascending
  * positions from +0, divided by their number; normalising divides by the root
- * of the sum of squares, summed in double.
+ * of the sum of squares, summed in double. A model that ranks gives scores of
+ * one row: the last, or of encoders the first.
  */
+#include "base/numeric.h"
 #include "cache/pages.h"
 #include "cache/states.h"
 #include "session/model.h"
@@ -16,9 +18,15 @@ loam_status loam_embed_check(const loam_model *model, const int32_t *tokens, siz
     const loam_graph *graph = model->graph;
     if (!model->description.embedding_output)
         return loam_fail(error, LOAM_UNSUPPORTED, "the model gives logits, not embeddings");
-    if (options->pooling < 0 || options->pooling > LOAM_POOLING_TOKENS)
+    if (options->pooling < 0 || options->pooling > LOAM_POOLING_RANK)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "embed options: pooling %d is not known",
                          (int)options->pooling);
+    bool ranks = model->description.pooling == LOAM_POOLING_RANK;
+    if (ranks ? options->normalise || (options->pooling && options->pooling != LOAM_POOLING_RANK)
+              : options->pooling == LOAM_POOLING_RANK)
+        return loam_fail(error, LOAM_UNSUPPORTED,
+                         ranks ? "the model ranks: no other pooling, and scores are not normalised"
+                               : "the model does not rank");
     if (count == 0)
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "count is 0, expected at least one token");
     if (graph->both_ways && count > model->limits.max_rows)
@@ -36,36 +44,59 @@ loam_status loam_embed_check(const loam_model *model, const int32_t *tokens, siz
     return LOAM_OK;
 }
 
-/* All rows, [count][embedding_output], in as few steps as there are. */
-static loam_status compute_rows(float *rows, loam_model *model, struct pages *pages,
-                                struct states *states, const int32_t *tokens, size_t count,
-                                loam_error *error)
+/* A text on its way through the model. */
+struct embedding {
+    loam_model *model;
+    const int32_t *tokens;
+    size_t count;
+    struct pages pages;
+    struct states states;
+    uint8_t *wanted; /* [max_rows] of a step */
+    int32_t pooling;
+};
+
+/* Whether row i of the text is needed. */
+static bool is_wanted(const struct embedding *e, size_t i)
 {
-    size_t width = model->description.embedding_output;
-    loam_status status = loam_pages_reserve(pages, count, error);
-    for (size_t done = 0; !status && done < count;) {
-        size_t piece = loam_min(count - done, model->limits.max_rows);
+    if (e->pooling == LOAM_POOLING_MEAN || e->pooling == LOAM_POOLING_TOKENS)
+        return true;
+    bool last = e->pooling == LOAM_POOLING_LAST ||
+                (e->pooling == LOAM_POOLING_RANK && !e->model->graph->both_ways);
+    return i == (last ? e->count - 1 : 0);
+}
+
+/* The rows that are wanted, in as few steps as there are. */
+static loam_status compute_rows(float *rows, struct embedding *e, loam_error *error)
+{
+    size_t width = e->model->description.embedding_output;
+    loam_status status = loam_pages_reserve(&e->pages, e->count, error);
+    for (size_t done = 0; !status && done < e->count;) {
+        size_t piece = loam_min(e->count - done, e->model->limits.max_rows), outputs = 0;
         uint8_t numeric = 0;
+        for (size_t i = 0; i < piece; i++)
+            outputs += e->wanted[i] = is_wanted(e, done + i);
         loam_step_sequence sequence = {.row_count = (uint32_t)piece,
                                        .position = (uint32_t)done,
-                                       .page_count = (uint32_t)pages->count,
-                                       .pages = pages->table,
-                                       .context = (uint32_t)count};
-        status = loam_states_prepare(states, &sequence, false, error);
+                                       .page_count = (uint32_t)e->pages.count,
+                                       .pages = e->pages.table,
+                                       .context = (uint32_t)e->count};
+        status = loam_states_prepare(&e->states, &sequence, false, error);
         if (status)
             break;
         loam_step_descriptor step = {.struct_size = sizeof step,
                                      .rows = (uint32_t)piece,
                                      .sequence_count = 1,
                                      .sequences = &sequence,
-                                     .tokens = tokens + done,
-                                     .result = rows + done * width,
+                                     .tokens = e->tokens + done,
+                                     .output_rows = e->wanted,
+                                     .result = rows,
                                      .sequence_numeric = &numeric};
-        status = loam_graph_execute(model->graph, &step, error);
+        status = loam_graph_execute(e->model->graph, &step, error);
         if (!status && numeric)
             status = loam_fail(error, LOAM_NUMERIC,
                                "a key or value is beyond what the KV type can hold");
-        loam_states_commit(states, &sequence);
+        loam_states_commit(&e->states, &sequence);
+        rows += outputs * width;
         done += piece;
     }
     return status;
@@ -84,13 +115,21 @@ static loam_status normalise(float *vector, size_t width, bool wanted, loam_erro
     return LOAM_OK;
 }
 
-static void pool(float *out, const float *rows, size_t count, size_t width, int32_t pooling)
+/* Probabilities of scores: exp(x - max) over their sum, in double. */
+static void softmax(float *scores, size_t count)
 {
-    if (pooling != LOAM_POOLING_MEAN) {
-        size_t row = pooling == LOAM_POOLING_LAST ? count - 1 : 0;
-        memcpy(out, rows + row * width, width * sizeof *out);
-        return;
-    }
+    double sum = 0;
+    float most = scores[0];
+    for (size_t i = 1; i < count; i++)
+        most = scores[i] > most ? scores[i] : most;
+    for (size_t i = 0; i < count; i++)
+        sum += loam_exp((double)scores[i] - (double)most);
+    for (size_t i = 0; i < count; i++)
+        scores[i] = (float)(loam_exp((double)scores[i] - (double)most) / sum);
+}
+
+static void mean(float *out, const float *rows, size_t count, size_t width)
+{
     for (size_t i = 0; i < width; i++) {
         float sum = 0;
         for (size_t row = 0; row < count; row++)
@@ -99,30 +138,45 @@ static void pool(float *out, const float *rows, size_t count, size_t width, int3
     }
 }
 
+/* rows[count or 1][width], as out unless the pooling is a mean. */
+static loam_status compute(float *out, float *rows, struct embedding *e,
+                           const loam_embed_options *options, loam_error *error)
+{
+    const struct description *description = &e->model->description;
+    size_t width = description->embedding_output;
+    size_t vectors = e->pooling == LOAM_POOLING_TOKENS ? e->count : 1;
+    loam_status status = compute_rows(rows, e, error);
+    if (!status && e->pooling == LOAM_POOLING_MEAN)
+        mean(out, rows, e->count, width);
+    for (size_t i = 0; !status && i < vectors; i++)
+        status = normalise(out + i * width, width, options->normalise != 0, error);
+    if (!status && e->pooling == LOAM_POOLING_RANK && description->probabilities)
+        softmax(out, width);
+    return status;
+}
+
 loam_status loam_embed_compute(loam_model *model, const int32_t *tokens, size_t count,
                                const loam_embed_options *options, float *out, loam_error *error)
 {
     struct memory *memory = &model->engine->memory;
-    size_t width = model->description.embedding_output;
-    int32_t pooling = options->pooling ? options->pooling : model->description.pooling;
-    bool each = pooling == LOAM_POOLING_TOKENS;
-    uint64_t bytes = (uint64_t)count * width * sizeof(float);
-    struct pages pages;
-    struct states states;
-    float *rows = each ? out : loam_memory_get_large(memory, bytes);
-    if (!rows)
-        return loam_fail_memory(error, bytes);
-    loam_pages_init(&pages, memory, model->graph);
-    loam_states_init(&states, memory, model->graph);
-    states.limit = loam_min(states.limit, 2); /* nobody goes back */
-    loam_status status = compute_rows(rows, model, &pages, &states, tokens, count, error);
-    if (!status && !each)
-        pool(out, rows, count, width, pooling);
-    for (size_t i = 0; !status && i < (each ? count : 1); i++)
-        status = normalise(out + i * width, width, options->normalise != 0, error);
-    loam_pages_end(&pages);
-    loam_states_end(&states);
-    if (!each)
+    struct embedding e = {.model = model,
+                          .tokens = tokens,
+                          .count = count,
+                          .pooling =
+                              options->pooling ? options->pooling : model->description.pooling};
+    bool summed = e.pooling == LOAM_POOLING_MEAN;
+    uint64_t bytes = (uint64_t)count * model->description.embedding_output * sizeof(float);
+    float *rows = summed ? loam_memory_get_large(memory, bytes) : out;
+    e.wanted = loam_memory_get(memory, model->limits.max_rows, sizeof *e.wanted);
+    loam_pages_init(&e.pages, memory, model->graph);
+    loam_states_init(&e.states, memory, model->graph);
+    e.states.limit = loam_min(e.states.limit, 2); /* nobody goes back */
+    loam_status status =
+        rows && e.wanted ? compute(out, rows, &e, options, error) : loam_fail_memory(error, bytes);
+    loam_pages_end(&e.pages);
+    loam_states_end(&e.states);
+    loam_memory_free(memory, e.wanted);
+    if (summed)
         loam_memory_free_large(memory, rows, bytes);
     return status;
 }

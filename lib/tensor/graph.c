@@ -244,6 +244,43 @@ static const char *check_extras(const loam_attention_options *a)
     return NULL;
 }
 
+/* The attention whose keys and values `a` uses, or NULL and a failure. */
+static const struct node *shared_by(loam_graph *graph, const loam_attention_options *a)
+{
+    loam_tensor tensor = a->shared_kv;
+    const struct node *source =
+        tensor >= 0 && (size_t)tensor < graph->node_count ? &graph->nodes[tensor] : NULL;
+    if (!source || source->operation != OP_ATTENTION) {
+        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT, "attention: shared_kv %d is not an attention",
+                     (int)tensor);
+        return NULL;
+    }
+    const loam_attention_options *b = &source->attention;
+    if (a->kv_heads != b->kv_heads || a->key_width != b->key_width ||
+        a->value_width != b->value_width) {
+        (void)REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                     "attention: %u KV heads of %u and %u, but those shared are %u of %u and %u",
+                     a->kv_heads, a->key_width, a->value_width, b->kv_heads, b->key_width,
+                     b->value_width);
+        return NULL;
+    }
+    return source;
+}
+
+/* Whether rows of keys or values are as wide as their heads. */
+static bool fits_heads(loam_graph *graph, loam_tensor tensor, uint32_t heads, uint32_t width)
+{
+    const struct node *node = loam_build_rows(graph, tensor, "attention k or v");
+    if (!node)
+        return false;
+    if (!node->outputs_only && node->width == (uint64_t)heads * width)
+        return true;
+    (void)REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                 "attention: %u KV heads of %u do not fit a width of %u", heads, width,
+                 node->width);
+    return false;
+}
+
 loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k, loam_tensor v,
                                  const loam_attention_options *options)
 {
@@ -252,21 +289,21 @@ loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k
     loam_attention_options a;
     if (loam_struct_read(&a, sizeof a, options, "attention options", &graph->failure))
         return LOAM_NO_TENSOR;
-    const struct node *query = loam_build_rows(graph, q, "attention q");
-    const struct node *key = query ? loam_build_rows(graph, k, "attention k") : NULL;
-    const struct node *value = key ? loam_build_rows(graph, v, "attention v") : NULL;
-    if (!value)
+    const struct node *query = loam_build_rows(graph, q, "attention q"), *source = NULL;
+    if (!query)
         return LOAM_NO_TENSOR;
     bool heads_fit = a.heads > 0 && a.kv_heads > 0 && a.heads % a.kv_heads == 0 &&
                      a.heads <= MAX_WIDTH && a.key_width > 0 && a.key_width <= 1024 &&
                      a.value_width > 0 && a.value_width <= 1024;
-    if (!heads_fit || query->outputs_only || key->outputs_only || value->outputs_only ||
-        query->width != (uint64_t)a.heads * a.key_width ||
-        key->width != (uint64_t)a.kv_heads * a.key_width ||
-        value->width != (uint64_t)a.kv_heads * a.value_width)
+    if (!heads_fit || query->outputs_only || query->width != (uint64_t)a.heads * a.key_width)
         return REFUSE(graph, LOAM_INVALID_ARGUMENT,
-                      "attention: %u heads of %u and %u KV heads do not fit widths %u, %u, %u",
-                      a.heads, a.key_width, a.kv_heads, query->width, key->width, value->width);
+                      "attention: %u heads of %u and %u KV heads do not fit a width of %u", a.heads,
+                      a.key_width, a.kv_heads, query->width);
+    if (a.shares_kv && !(source = shared_by(graph, &a)))
+        return LOAM_NO_TENSOR;
+    if (!a.shares_kv && (!fits_heads(graph, k, a.kv_heads, a.key_width) ||
+                         !fits_heads(graph, v, a.kv_heads, a.value_width)))
+        return LOAM_NO_TENSOR;
     const char *reason = check_extras(&a);
     if (reason)
         return REFUSE(graph, LOAM_INVALID_ARGUMENT, "attention: %s", reason);
@@ -274,10 +311,11 @@ loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k
         return LOAM_NO_TENSOR;
     if (a.slopes && !(a.slopes = keep(graph, a.slopes, a.heads * sizeof *a.slopes)))
         return REFUSE(graph, LOAM_MEMORY, "out of memory while building a graph");
-    struct node node = loam_build_node(OP_ATTENTION, q, k, v);
+    struct node node =
+        loam_build_node(OP_ATTENTION, q, source ? LOAM_NO_TENSOR : k, source ? LOAM_NO_TENSOR : v);
     node.inputs[3] = a.has_sinks ? a.sinks : LOAM_NO_TENSOR;
     node.width = a.heads * a.value_width;
-    node.index = graph->attention_count++;
+    node.index = source ? source->index : graph->attention_count++;
     node.attention = a;
     graph->both_ways = graph->both_ways || a.both_ways;
     if (a.scale == 0)
@@ -285,7 +323,7 @@ loam_tensor loam_graph_attention(loam_graph *graph, loam_tensor q, loam_tensor k
     return loam_build_add(graph, &node);
 }
 
-/* Two tensors of one shape give a third. */
+/* Two tensors of one shape, or of a sum, give a third. */
 static loam_tensor elementwise(loam_graph *graph, enum operation operation, loam_tensor a,
                                loam_tensor b, int32_t activation, const char *what)
 {
@@ -295,7 +333,10 @@ static loam_tensor elementwise(loam_graph *graph, enum operation operation, loam
     const struct node *right = left ? loam_build_rows(graph, b, what) : NULL;
     if (!right)
         return LOAM_NO_TENSOR;
-    if (left->width != right->width || left->outputs_only != right->outputs_only)
+    bool repeats =
+        operation == OP_ADD && left->width > right->width && left->width % right->width == 0;
+    operation = repeats ? OP_ADD_REPEATED : operation;
+    if ((left->width != right->width && !repeats) || left->outputs_only != right->outputs_only)
         return REFUSE(
             graph, LOAM_INVALID_ARGUMENT, "%s: widths are %u and %u%s", what, left->width,
             right->width,

@@ -98,11 +98,15 @@ loam_tensor loam_graph_experts(loam_graph *graph, loam_tensor x, loam_tensor sco
     node.outputs_only = rows->outputs_only;
     loam_tensor down = weights->down;
     uint32_t hidden = down >= 0 && (size_t)down < graph->node_count ? graph->nodes[down].width : 0;
+    uint32_t up_rows = o.gate_in_up ? 2 * hidden : hidden;
+    if (o.gate_in_up && weights->gate != LOAM_NO_TENSOR)
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT, "experts: a gate in up and one beside it");
     if ((weights->gate != LOAM_NO_TENSOR && !fits(graph, weights->gate, width, hidden, o.count)) ||
-        !fits(graph, weights->up, width, hidden, o.count) ||
+        !fits(graph, weights->up, width, up_rows, o.count) ||
         !fits(graph, down, hidden, width, o.count) ||
         !fits_bias(graph, weights->gate_bias, hidden * o.count) ||
-        !fits_bias(graph, weights->up_bias, hidden * o.count) ||
+        !fits_bias(graph, weights->up_bias, up_rows * o.count) ||
+        !fits_bias(graph, o.has_scales ? o.scales : LOAM_NO_TENSOR, o.count) ||
         !fits_bias(graph, weights->down_bias, width * o.count) ||
         !fits_bias(graph, weights->selection_bias, o.count))
         return LOAM_NO_TENSOR;
@@ -112,6 +116,7 @@ loam_tensor loam_graph_experts(loam_graph *graph, loam_tensor x, loam_tensor sco
     node.inputs[EXPERT_UP_BIAS] = weights->up_bias;
     node.inputs[EXPERT_DOWN_BIAS] = weights->down_bias;
     node.inputs[EXPERT_SELECTION_BIAS] = weights->selection_bias;
+    node.inputs[EXPERT_SCALES] = o.has_scales ? o.scales : LOAM_NO_TENSOR;
     node.width = width;
     node.hidden = hidden;
     node.experts = o;

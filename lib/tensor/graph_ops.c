@@ -139,3 +139,54 @@ loam_tensor loam_graph_concatenate(loam_graph *graph, loam_tensor a, loam_tensor
     node.slice = (struct slice){.group_width = node.width / groups, .count = left->width / groups};
     return loam_build_add(graph, &node);
 }
+
+loam_tensor loam_graph_reduce(loam_graph *graph, loam_tensor x, const loam_reduce_options *options)
+{
+    if (!loam_build_open(graph))
+        return LOAM_NO_TENSOR;
+    loam_reduce_options reduce;
+    if (loam_struct_read(&reduce, sizeof reduce, options, "reduce options", &graph->failure))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = loam_build_rows(graph, x, "reduce");
+    if (!rows)
+        return LOAM_NO_TENSOR;
+    if (reduce.group_width == 0)
+        reduce.group_width = rows->width;
+    if (reduce.kind < LOAM_REDUCE_LENGTH || reduce.kind > LOAM_REDUCE_DEVIATION ||
+        rows->width % reduce.group_width != 0 ||
+        (reduce.kind == LOAM_REDUCE_DEVIATION && reduce.group_width < 2) ||
+        !(reduce.factor > -1e30f && reduce.factor < 1e30f))
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                      "reduce: kind %d, groups of %u in rows of %u, or factor, is not possible",
+                      (int)reduce.kind, reduce.group_width, rows->width);
+    struct node node = loam_build_node(OP_REDUCE, x, LOAM_NO_TENSOR, LOAM_NO_TENSOR);
+    node.width = rows->width / reduce.group_width;
+    node.outputs_only = rows->outputs_only;
+    node.reduce = reduce;
+    return loam_build_add(graph, &node);
+}
+
+loam_tensor loam_graph_mix(loam_graph *graph, loam_tensor x, loam_tensor factors, loam_tensor base,
+                           uint32_t inputs)
+{
+    if (!loam_build_open(graph))
+        return LOAM_NO_TENSOR;
+    const struct node *rows = loam_build_rows(graph, x, "mix");
+    const struct node *by = rows ? loam_build_rows(graph, factors, "mix factors") : NULL;
+    const struct node *added =
+        by && base != LOAM_NO_TENSOR ? loam_build_rows(graph, base, "mix base") : by;
+    if (!added)
+        return LOAM_NO_TENSOR;
+    bool fits = inputs > 0 && rows->width % inputs == 0 && by->width % inputs == 0 &&
+                rows->outputs_only == by->outputs_only && by->outputs_only == added->outputs_only;
+    uint64_t width = fits ? (uint64_t)(rows->width / inputs) * (by->width / inputs) : 0;
+    if (!fits || width > MAX_WIDTH || (base != LOAM_NO_TENSOR && added->width != width))
+        return REFUSE(graph, LOAM_INVALID_ARGUMENT,
+                      "mix: %u factors of %u parts of a width of %u do not fit", by->width, inputs,
+                      rows->width);
+    struct node node = loam_build_node(OP_MIX, x, factors, base);
+    node.width = (uint32_t)width;
+    node.outputs_only = rows->outputs_only;
+    node.heads = inputs;
+    return loam_build_add(graph, &node);
+}

@@ -23,6 +23,18 @@ static const struct weight *matrix_of(const loam_graph *graph, const struct node
     return has_weight ? loam_graph_weight_of(graph, matrix) : NULL;
 }
 
+/* Why the backend can't have the node, or an attention that uses the keys and
+ * values of this one and so must be where it is; or NULL. */
+static const char *refusal(const struct backend *backend, const loam_graph *graph, size_t i)
+{
+    const struct node *node = &graph->nodes[i];
+    const char *reason = backend->functions->refuses(backend, graph, node);
+    for (size_t k = i + 1; node->operation == OP_ATTENTION && !reason && k < graph->node_count; k++)
+        if (loam_node_shares(&graph->nodes[k]) && graph->nodes[k].index == node->index)
+            reason = backend->functions->refuses(backend, graph, &graph->nodes[k]);
+    return reason;
+}
+
 static loam_status place_node(struct plan *plan, size_t i, loam_error *error)
 {
     const loam_graph *graph = plan->graph;
@@ -31,11 +43,15 @@ static loam_status place_node(struct plan *plan, size_t i, loam_error *error)
     plan->backend_of[i] = NO_BACKEND;
     if (is_leaf(node))
         return LOAM_OK;
+    if (loam_node_shares(node)) {
+        plan->backend_of[i] = plan->backend_of[node->attention.shared_kv];
+        return LOAM_OK;
+    }
     for (uint32_t b = 0; b <= graph->engine->device_count; b++) {
         /* Devices from the first to the last, then the CPU. */
         uint32_t index = b < graph->engine->device_count ? CPU_BACKEND + 1 + b : CPU_BACKEND;
         const struct backend *backend = loam_engine_backend(graph->engine, index);
-        reason = backend->functions->refuses(backend, graph, node);
+        reason = refusal(backend, graph, i);
         if (!reason) {
             plan->backend_of[i] = (uint8_t)index;
             return LOAM_OK;

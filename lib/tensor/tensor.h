@@ -23,7 +23,7 @@ enum operation {
     OP_LINEAR,         /* x, weight, bias or none */
     OP_RMS_NORM,       /* x, weight */
     OP_ROPE,           /* x */
-    OP_ATTENTION,      /* q, k, v; index: attention layer */
+    OP_ATTENTION,      /* q, k, v; index: of its keys and values */
     OP_GATE,           /* gate, up */
     OP_ADD,            /* a, b */
     OP_OUTPUTS,        /* x */
@@ -35,10 +35,13 @@ enum operation {
     OP_EMBED_POSITION, /* weight */
     OP_AFFINE,         /* x, weight or none, bias or none */
     OP_LINEAR_HEADS,   /* x, weight */
-    OP_EXPERTS,        /* x, scores, EXPERT_GATE to EXPERT_SELECTION_BIAS; index: mixture */
+    OP_EXPERTS,        /* x, scores, EXPERT_GATE to EXPERT_SCALES; index: mixture */
     OP_SUM,            /* x */
     OP_CONVOLVE,       /* x, weight or none (the row before), bias or none */
     OP_SCAN,           /* SCAN_QUERY to SCAN_SKIP */
+    OP_ADD_REPEATED,   /* a, b, which is narrower */
+    OP_REDUCE,         /* x */
+    OP_MIX,            /* x, factors, base or none */
     OPERATIONS
 };
 
@@ -68,13 +71,14 @@ enum {
     EXPERT_GATE_BIAS,
     EXPERT_UP_BIAS,
     EXPERT_DOWN_BIAS,
-    EXPERT_SELECTION_BIAS
+    EXPERT_SELECTION_BIAS,
+    EXPERT_SCALES
 };
 
 enum { MAX_EXPERTS = 1024, MAX_EXPERTS_USED = 64 };
 
 /* Tensors that a node takes at most. */
-enum { NODE_INPUTS = 9 };
+enum { NODE_INPUTS = 10 };
 
 struct rope {
     uint32_t head_width, dimensions;
@@ -102,14 +106,21 @@ struct node {
     struct rope rope;
     loam_norm_options norm;
     struct slice slice;               /* OP_CONCATENATE: group_width of the result, count of a */
-    uint32_t heads;                   /* OP_LINEAR_HEADS */
     uint32_t taps;                    /* OP_CONVOLVE */
     loam_scan_options scan;
     uint64_t state_offset;            /* of its part of a sequence's state, in numbers */
+    loam_reduce_options reduce;
+    uint32_t heads;                   /* OP_LINEAR_HEADS; OP_MIX: parts of x */
     loam_experts_options experts;     /* its inputs stand above */
     uint32_t hidden;                  /* of an expert */
     loam_attention_options attention; /* slopes owned by the graph; sinks are inputs[3] */
 };
+
+/* An attention that writes no keys and values, but uses those of another. */
+static inline bool loam_node_shares(const struct node *node)
+{
+    return node->operation == OP_ATTENTION && node->attention.shares_kv;
+}
 
 /* What one row, or a group of its numbers, needs beyond plain causal attention. */
 static inline bool loam_node_is_plain_attention(const struct node *node)

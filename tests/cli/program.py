@@ -286,6 +286,28 @@ def memory_limit_is_kept():
 
 
 @needs_model
+def an_architecture_or_type_that_is_not_supported_is_named():
+    """Beside what is."""
+    with open(MODEL, "rb") as file:
+        content = file.read()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "other.gguf")
+        with open(path, "wb") as file: # the name is as long as the one before
+            file.write(content.replace(struct.pack("<Q", 5) + b"llama", struct.pack("<Q", 5) + b"lemma", 1))
+        info = loam("info", path).stdout
+        assert b"architecture lemma (not supported)" in info and b"F32" in info
+        assert b"supported architectures: " in info and b", gemma4, " in info and b", qwen3," in info
+        assert json.loads(loam("info", path, "--json").stdout)["memory"]["error"].count("lemma") == 1
+        expect_error(loam("run", "-m", path, "-p", "hi"), 1, "lemma", "not supported", "models.md")
+        name = b"token_embd.weight"
+        at = content.index(name) + len(name) + 4 + 2 * 8
+        with open(path, "wb") as file:
+            file.write(content[:at] + struct.pack("<I", 99) + content[at + 4:])
+        expect_error(loam("info", path), 1, "token_embd.weight", "99", "Q4_K", "MXFP4")
+    assert b"supported" not in loam("info", MODEL).stdout
+
+
+@needs_model
 def info_and_tokens():
     info = json.loads(loam("info", MODEL, "--json").stdout)
     assert info["metadata"]["general.architecture"] == "llama"

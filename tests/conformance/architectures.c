@@ -43,6 +43,9 @@ static const char *const cases[] = {
     "gemma",
     "gemma2",
     "gemma3",
+    "gemma3n",
+    "gemma4",
+    "gemma4-moe",
     "phi2",
     "phi3",
     "phi3-longrope-long",
@@ -85,7 +88,8 @@ static const char *const cases[] = {
 };
 
 /* Here the reference's angles, computed in f32, are off by some 10^-4 at
- * positions beyond 8,000: the whole tolerance is allowed, not a tenth. */
+ * positions beyond 8,000 (docs/numerics.md): the whole tolerance is allowed, not
+ * a tenth. */
 static const char long_case[] = "llama4-long";
 
 /* One case as its folder describes it. */

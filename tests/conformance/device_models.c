@@ -48,9 +48,11 @@ static loam_model *open_model(loam_engine *engine, const struct model_case *what
     return model;
 }
 
+static size_t token_span = 200; /* ids from 3 on that the model has */
+
 static int32_t token_of(size_t i)
 {
-    return (int32_t)(3 + i * 7 % 200);
+    return (int32_t)(3 + i * 7 % token_span);
 }
 
 /* ---- answers -------------------------------------------------------------------------- */
@@ -193,6 +195,20 @@ static void stories260K_gives_the_same_bits(void)
             compare_few(&comparison);
         free(comparison.expected.values);
     }
+}
+
+/* Layers that use others' keys and values are computed where those are. */
+static void shared_keys_and_values_give_the_same_bits(void)
+{
+    struct model_case what = {.path = test_data("arch/gemma4/model.gguf"), .kv_type = LOAM_KV_F16};
+    struct comparison comparison = {.what = &what};
+    if (!what.path)
+        SKIP("no reference data: arch");
+    token_span = 61;
+    answer(&comparison.expected, &cpu_alone, &what);
+    devices_each_placement(2, compare, &comparison);
+    token_span = 200;
+    free(comparison.expected.values);
 }
 
 /* ---- packed files -------------------------------------------------------------------------- */
@@ -437,6 +453,7 @@ int main(void)
     tiny = tiny_model(&tiny_size);
     RUN(a_tiny_model_gives_the_same_bits);
     RUN(stories260K_gives_the_same_bits);
+    RUN(shared_keys_and_values_give_the_same_bits);
     RUN(a_packed_file_is_copied_to_the_device);
     RUN(the_plan_is_what_is_held);
     RUN(a_cancel_during_device_work);

@@ -23,8 +23,10 @@ static void use(loam_model *model)
         loam_session_prompt(session, "once a \xF0\x9F\x98 <s>", LOAM_NUL_TERMINATED, NULL);
     for (int i = 0; status == LOAM_OK && i < 3 && event.type != LOAM_EVENT_STOP; i++)
         status = loam_session_next(session, &event, NULL);
-    if (status) /* no vocabulary, perhaps: more rows than a step takes at once */
+    if (status) { /* no vocabulary, perhaps: more rows than a step takes at once, then one */
         loam_session_evaluate(session, tokens, sizeof tokens / sizeof *tokens, NULL, 0, NULL);
+        loam_session_evaluate(session, tokens, 1, NULL, 0, NULL);
+    }
     loam_session_release(session);
 }
 

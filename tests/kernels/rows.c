@@ -156,6 +156,29 @@ static void compare_elementwise(size_t first, size_t count, int values)
     kernels_compare_floats(found, expected, numbers, "sum", first, count, (size_t)values);
 }
 
+/* Every function, alone and as a gate. */
+static void compare_map(size_t first, size_t count, int values)
+{
+    static const float parameters[4] = {0.75f, 2, 0.5f, -1e-3f};
+    size_t numbers = first + count;
+    float *x = filled(numbers, values), *b = filled(numbers, values);
+    float *expected = marked(numbers), *found = marked(numbers);
+    struct map_tile tile = {.x = x, .parameters = parameters, .first = first, .count = count};
+    for (size_t i = 0; values == VALUES_PLAIN && i < numbers; i++)
+        x[i] *= i % 2 ? 30 : 1; /* where exponentials have their edges */
+    for (int32_t function = 0; function < LOAM_ACTIVATION_COUNT; function++)
+        for (int gates = 0; gates < 2; gates++) {
+            tile.function = function;
+            tile.b = gates ? b : NULL;
+            tile.out = expected;
+            kernels_scalar.map(&tile);
+            tile.out = found;
+            kernels_level.map(&tile);
+            kernels_compare_floats(found, expected, numbers, "function", (size_t)function, count,
+                                   (size_t)values);
+        }
+}
+
 static void check(void)
 {
     static const size_t widths[] = {1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 63, 64, 65, 120, 172, 2048};
@@ -165,6 +188,7 @@ static void check(void)
             for (size_t rows = 1; rows < 4; rows++)
                 compare_norm(widths[i], rows, values);
             compare_elementwise(i % 5, widths[i], values);
+            compare_map(i % 5, widths[i], values);
             kernels_forget();
             for (int shape = 0; shape < 8; shape++)
                 for (int32_t kind = LOAM_NORM_RMS; kind <= LOAM_NORM_L2; kind++) {
@@ -210,6 +234,11 @@ static void run_gate(void *context)
     kernels_level.gate_silu(context);
 }
 
+static void run_map(void *context)
+{
+    kernels_level.map(context);
+}
+
 static void run_add(void *context)
 {
     kernels_level.add(context);
@@ -238,6 +267,9 @@ static void bench(void)
     kernels_time("norm, 4 x 2048", run_norm, &norm, (double)numbers, "G/s");
     kernels_time("rope, 4 x 2048", run_rope, &rope, (double)numbers, "G/s");
     kernels_time("gate, 8192", run_gate, &pairs, (double)numbers, "G/s");
+    struct map_tile gelu = {
+        .x = x, .b = weight, .out = out, .function = LOAM_ACTIVATION_GELU, .count = numbers};
+    kernels_time("GELU gate, 8192", run_map, &gelu, (double)numbers, "G/s");
     kernels_time("sum, 8192", run_add, &pairs, (double)numbers, "G/s");
 }
 

@@ -320,6 +320,73 @@ static void attention_with_everything(void)
     }
 }
 
+/* ---- numbers of groups, sums of parts ------------------------------------------ */
+
+static void reductions_of_groups(void)
+{
+    float x[ROWS * WIDTH], lengths[ROWS * WIDTH / GROUP], deviations[ROWS * WIDTH / GROUP];
+    struct reduce_tile tile = {.x = x,
+                               .out = lengths,
+                               .kind = LOAM_REDUCE_LENGTH,
+                               .group_width = GROUP,
+                               .count = ROWS * WIDTH / GROUP};
+    fill(x, ROWS * WIDTH);
+    loam_cpu_reduce(&tile);
+    tile.kind = LOAM_REDUCE_DEVIATION;
+    tile.out = deviations;
+    tile.factor = 1.5f;
+    tile.count = 4; /* in two tiles */
+    loam_cpu_reduce(&tile);
+    tile.first = 4;
+    tile.count = ROWS * WIDTH / GROUP - 4;
+    loam_cpu_reduce(&tile);
+    for (size_t i = 0; i < ROWS * WIDTH / GROUP; i++) {
+        double squares = 0, mean = 0, spread = 0;
+        for (size_t k = i * GROUP; k < (i + 1) * GROUP; k++) {
+            squares += (double)x[k] * (double)x[k];
+            mean += (double)x[k] / GROUP;
+        }
+        for (size_t k = i * GROUP; k < (i + 1) * GROUP; k++)
+            spread += ((double)x[k] - mean) * ((double)x[k] - mean);
+        CHECK(near(lengths[i], sqrt(squares), 8));
+        CHECK(near(deviations[i], mean + 1.5 * sqrt(spread / (GROUP - 1)), 8));
+    }
+}
+
+static void mixtures_of_parts(void)
+{
+    enum { INPUTS = 3, OUTPUTS = 2, PART = 5 };
+    float x[ROWS * INPUTS * PART], factors[ROWS * OUTPUTS * INPUTS], base[ROWS * OUTPUTS * PART];
+    float out[ROWS * OUTPUTS * PART], sums[ROWS * OUTPUTS * PART];
+    fill(x, sizeof x / sizeof *x);
+    fill(factors, sizeof factors / sizeof *factors);
+    fill(base, sizeof base / sizeof *base);
+    struct mix_tile tile = {.x = x,
+                            .factors = factors,
+                            .base = base,
+                            .out = out,
+                            .inputs = INPUTS,
+                            .outputs = OUTPUTS,
+                            .width = PART,
+                            .row_count = 1};
+    for (tile.first_row = 0; tile.first_row < ROWS; tile.first_row++)
+        loam_cpu_mix(&tile);
+    tile.base = NULL;
+    tile.out = sums;
+    tile.first_row = 0;
+    tile.row_count = ROWS;
+    loam_cpu_mix(&tile);
+    for (size_t i = 0; i < ROWS * OUTPUTS * PART; i++) {
+        size_t row = i / (OUTPUTS * PART), o = i / PART % OUTPUTS;
+        double sum = 0;
+        for (size_t j = 0; j < INPUTS; j++)
+            sum += (double)factors[(row * OUTPUTS + o) * INPUTS + j] *
+                   (double)x[(row * INPUTS + j) * PART + i % PART];
+        CHECK(near(sums[i], sum, 16));
+        CHECK(near(out[i], sum + (double)base[i], 16));
+    }
+}
+
 int main(void)
 {
     RUN(norms_of_groups);
@@ -329,5 +396,7 @@ int main(void)
     RUN(bias_and_groups_choose_but_do_not_weigh);
     RUN(routing_survives_what_is_no_number);
     RUN(attention_with_everything);
+    RUN(reductions_of_groups);
+    RUN(mixtures_of_parts);
     return test_end();
 }

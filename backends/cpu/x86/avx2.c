@@ -32,4 +32,5 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->scan = loam_avx2_scan;
     kernels->scan_products = 1 << 23;
     kernels->scan_columns = 16;
+    kernels->map = loam_avx2_map;
 }

@@ -18,6 +18,7 @@ void loam_avx2_gate_silu(const struct elementwise_tile *tile);
 void loam_avx2_add(const struct elementwise_tile *tile);
 bool loam_avx2_convolve(const struct convolve_tile *tile);
 bool loam_avx2_scan(const struct scan_tile *tile);
+void loam_avx2_map(const struct map_tile *tile);
 
 /* Products with packed weights. */
 void loam_avx2_linear_q8_0(const struct linear_tile *tile);
