@@ -119,7 +119,7 @@ static void print_text(const struct report *report)
     if (bench->read_bytes)
         printf(", %.1f %% of the read bandwidth", 100 * medians[DECODE_FRACTION]);
     printf("\nload     %10.3f s\n", report->model.load_seconds);
-    printf("memory   %10.1f MB resident at most, %.1f MB of them by the engine's count\n",
+    printf("memory   %10.1f MB resident at most; the engine counts %.1f MB\n",
            (double)bench->peak_bytes / (1 << 20), (double)report->engine.bytes_peak / (1 << 20));
     printf("a token  %10.1f MB of weights, %.1f M multiply-adds\n",
            (double)report->costs.bytes / (1 << 20), (double)report->costs.multiply_adds / 1e6);
