@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* loam bench: tokens per second of prompts and of decoding, medians of rounds
- * after one to warm up, and what a token costs at least. */
-#include "cli.h"
+/* loam bench: tokens per second of prompts and of decoding, what a token costs
+ * at least, and the share of the machine's limits that was reached. */
+#include "bench.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { MAX_ROUNDS = 100 };
+/* ---- numbers ------------------------------------------------------------------ */
 
-struct bench {
-    loam_engine *engine;
-    loam_model *model;
-    loam_session *session;
-    loam_error error;
-    long long prompt, decode, rounds;
-    double prompt_tps[MAX_ROUNDS], decode_tps[MAX_ROUNDS];
-    uint64_t bytes_per_token, multiply_adds_per_token;
+enum quantity {
+    PROMPT_TPS,
+    DECODE_TPS,
+    READ,
+    INT8,
+    F32,
+    PROMPT_FRACTION,
+    DECODE_FRACTION,
+    QUANTITIES
 };
 
 static int compare(const void *a, const void *b)
@@ -30,151 +30,178 @@ static double median(double *values, size_t count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static int is_named(const loam_tensor_info *tensor, const char *name)
+static double share(double amount, double limit)
 {
-    return tensor->name.length == strlen(name) && !memcmp(tensor->name.data, name, strlen(name));
+    return limit > 0 ? amount / limit : 0;
 }
 
-/* What decoding a token reads and multiplies: every weight of the file, as
- * large as in the file. Of the embedding table a token needs one row only,
- * unless the table is the output matrix as well. */
-static void sum_costs(struct bench *bench, loam_file *file, uint64_t count)
+static double quantity_of(const struct bench *bench, const struct token_costs *costs,
+                          const struct bench_round *round, int quantity)
 {
-    loam_tensor_info table = {.struct_size = sizeof table}, tensor = {.struct_size = sizeof tensor};
-    int tied = 1;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t numbers = 1;
-        loam_file_tensor(&tensor, file, i, NULL);
-        for (uint32_t j = 0; j < tensor.dimension_count; j++)
-            numbers *= tensor.dimensions[j];
-        bench->bytes_per_token += tensor.bytes;
-        if (tensor.dimension_count > 1)
-            bench->multiply_adds_per_token += numbers;
-        tied = tied && !is_named(&tensor, "output.weight");
-        if (is_named(&tensor, "token_embd.weight"))
-            table = tensor;
-    }
-    if (!tied && table.dimension_count) {
-        bench->bytes_per_token -= table.bytes;
-        bench->multiply_adds_per_token -= table.dimensions[0] * table.dimensions[1];
+    double unit = costs->is_float ? round->f32_gmacs : round->int8_gmacs;
+    switch (quantity) {
+    case PROMPT_TPS:
+        return round->prompt_tps;
+    case DECODE_TPS:
+        return round->decode_tps;
+    case READ:
+        return round->read_gbps;
+    case INT8:
+        return round->int8_gmacs;
+    case F32:
+        return round->f32_gmacs;
+    case PROMPT_FRACTION:
+        return share(round->prompt_tps * (double)costs->multiply_adds, unit * 1e9);
+    default: /* a step reads the weights once for all rows */
+        return share(round->decode_tps / (double)bench->rows * (double)costs->bytes,
+                     round->read_gbps * 1e9);
     }
 }
 
-static int find_costs(struct bench *bench, const char *path)
+/* Medians over the rounds: of shares the medians of each round's. */
+static void find_medians(double out[QUANTITIES], const struct bench *bench,
+                         const struct token_costs *costs)
 {
-    loam_source source;
-    loam_file_info info = {.struct_size = sizeof info};
-    loam_file *file = NULL;
-    builtin_source(&source, path, NULL);
-    if (loam_file_open(&file, bench->engine, &source, &bench->error))
-        return fail_with(&bench->error);
-    loam_file_get_info(&info, file, NULL);
-    sum_costs(bench, file, info.tensor_count);
-    loam_file_release(file);
-    return EXIT_OK;
-}
-
-/* Reads the prompt, then `decode` tokens one by one. */
-static int run_round(struct bench *bench, const int32_t *tokens, double *prompt_tps,
-                     double *decode_tps)
-{
-    if (loam_session_rewind(bench->session, 0, &bench->error))
-        return fail_with(&bench->error);
-    double start = seconds_now();
-    if (bench->prompt && loam_session_evaluate(bench->session, tokens, (size_t)bench->prompt, NULL,
-                                               0, &bench->error))
-        return fail_with(&bench->error);
-    double middle = seconds_now();
-    for (long long i = 0; i < bench->decode; i++)
-        if (loam_session_evaluate(bench->session, tokens + bench->prompt + i, 1, NULL, 0,
-                                  &bench->error))
-            return fail_with(&bench->error);
-    double end = seconds_now();
-    *prompt_tps = (double)bench->prompt / (middle - start);
-    *decode_tps = (double)bench->decode / (end - middle);
-    return EXIT_OK;
-}
-
-static int run_rounds(struct bench *bench)
-{
-    loam_model_info info = {.struct_size = sizeof info};
-    loam_model_get_info(&info, bench->model, NULL);
-    size_t count = (size_t)(bench->prompt + bench->decode);
-    int32_t *tokens = malloc((count + 1) * sizeof *tokens);
-    uint64_t state = 1;
-    int code = tokens ? EXIT_OK : fail("out of memory");
-    for (size_t i = 0; tokens && i < count; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        tokens[i] = (int32_t)((state >> 33) % info.vocabulary_size);
+    double values[MAX_ROUNDS];
+    for (int quantity = 0; quantity < QUANTITIES; quantity++) {
+        for (long long i = 0; i < bench->rounds; i++)
+            values[i] = quantity_of(bench, costs, &bench->results[i], quantity);
+        out[quantity] = median(values, (size_t)bench->rounds);
     }
-    for (long long i = -1; !code && i < bench->rounds; i++) /* -1: warm up */
-        code = run_round(bench, tokens, &bench->prompt_tps[i < 0 ? 0 : i],
-                         &bench->decode_tps[i < 0 ? 0 : i]);
-    free(tokens);
+}
+
+/* ---- output ------------------------------------------------------------------- */
+
+struct report {
+    const struct bench *bench;
+    struct token_costs costs;
+    double medians[QUANTITIES];
+    loam_model_info model;
+    loam_engine_info engine;
+};
+
+static void print_json(const struct report *report)
+{
+    const struct bench *bench = report->bench;
+    const double *medians = report->medians;
+    printf("{\"prompt_tps\": %.3f, \"decode_tps\": %.3f, \"decode_row_tps\": %.3f, "
+           "\"load_s\": %.6f, \"peak_bytes\": %llu, \"engine_peak_bytes\": %llu, "
+           "\"weight_bytes_per_token\": %llu, \"multiply_adds_per_token\": %llu, "
+           "\"threads\": %d, \"cpu\": \"%s\", \"prompt\": %lld, \"decode\": %lld, "
+           "\"depth\": %lld, \"rows\": %lld, \"rounds\": %lld",
+           medians[PROMPT_TPS], medians[DECODE_TPS], medians[DECODE_TPS] / (double)bench->rows,
+           report->model.load_seconds, (unsigned long long)bench->peak_bytes,
+           (unsigned long long)report->engine.bytes_peak, (unsigned long long)report->costs.bytes,
+           (unsigned long long)report->costs.multiply_adds, (int)report->engine.threads,
+           loam_cpu_level_name(report->engine.cpu_level), bench->prompt, bench->decode,
+           bench->depth, bench->rows, bench->rounds);
+    if (bench->read_bytes)
+        printf(", \"limit_read_gbps\": %.4f, \"limit_int8_gmacs\": %.4f, "
+               "\"limit_f32_gmacs\": %.4f, \"decode_fraction\": %.6f, "
+               "\"prompt_fraction\": %.6f, \"prompt_unit\": \"%s\"",
+               medians[READ], medians[INT8], medians[F32], medians[DECODE_FRACTION],
+               medians[PROMPT_FRACTION], report->costs.is_float ? "f32" : "int8");
+    printf("}\n");
+}
+
+static void print_text(const struct report *report)
+{
+    const struct bench *bench = report->bench;
+    const double *medians = report->medians;
+    printf("prompt   %10.1f tokens/s, %lld tokens at depth %lld", medians[PROMPT_TPS],
+           bench->prompt, bench->depth);
+    if (bench->read_bytes)
+        printf(", %.1f %% of the %s unit", 100 * medians[PROMPT_FRACTION],
+               report->costs.is_float ? "f32" : "int8");
+    printf("\ndecode   %10.1f tokens/s", medians[DECODE_TPS]);
+    if (bench->rows > 1)
+        printf(" in %lld rows, %.1f each", bench->rows, medians[DECODE_TPS] / (double)bench->rows);
+    if (bench->read_bytes)
+        printf(", %.1f %% of the read bandwidth", 100 * medians[DECODE_FRACTION]);
+    printf("\nload     %10.3f s\n", report->model.load_seconds);
+    printf("memory   %10.1f MB resident at most; the engine counts %.1f MB\n",
+           (double)bench->peak_bytes / (1 << 20), (double)report->engine.bytes_peak / (1 << 20));
+    printf("a token  %10.1f MB of weights, %.1f M multiply-adds\n",
+           (double)report->costs.bytes / (1 << 20), (double)report->costs.multiply_adds / 1e6);
+    if (bench->read_bytes)
+        printf("limits   %10.1f GB/s read, %.1f G int8 and %.1f G f32 multiply-adds/s\n",
+               medians[READ], medians[INT8], medians[F32]);
+    printf("%d threads, %s, medians of %lld rounds\n", (int)report->engine.threads,
+           loam_cpu_level_name(report->engine.cpu_level), bench->rounds);
+}
+
+/* ---- the command -------------------------------------------------------------- */
+
+static int run(struct bench *bench, struct common *common, int json)
+{
+    struct report report = {.bench = bench};
+    if (bench->rows > 16) /* what the library allows by itself */
+        common->step_sessions = bench->rows;
+    interrupt_begin();
+    int code = open_engine(&bench->engine, common);
+    if (!code)
+        code = open_model(&bench->model, bench->engine, common, LOAM_KV_DEFAULT);
+    if (!code)
+        code = bench_costs(&report.costs, bench->engine, common->model);
+    if (!code)
+        code = bench_run(bench);
+    if (!code) {
+        report.model.struct_size = sizeof report.model;
+        report.engine.struct_size = sizeof report.engine;
+        loam_model_get_info(&report.model, bench->model, NULL);
+        loam_engine_get_info(&report.engine, bench->engine, NULL);
+        find_medians(report.medians, bench, &report.costs);
+        (json ? print_json : print_text)(&report);
+        code = finish_output();
+    }
+    bench_end(bench);
+    loam_model_release(bench->model);
+    loam_engine_release(bench->engine);
     return code;
-}
-
-static int print(struct bench *bench, int json)
-{
-    loam_model_info model = {.struct_size = sizeof model};
-    loam_engine_info engine = {.struct_size = sizeof engine};
-    loam_model_get_info(&model, bench->model, NULL);
-    loam_engine_get_info(&engine, bench->engine, NULL);
-    double prompt = bench->prompt ? median(bench->prompt_tps, (size_t)bench->rounds) : 0;
-    double decode = bench->decode ? median(bench->decode_tps, (size_t)bench->rounds) : 0;
-    printf(json ? "{\"prompt_tps\": %.3f, \"decode_tps\": %.3f, \"load_s\": %.6f, "
-                  "\"peak_bytes\": %llu, \"weight_bytes_per_token\": %llu, "
-                  "\"multiply_adds_per_token\": %llu, \"threads\": %d, \"cpu\": \"%s\"}\n"
-                : "prompt %.1f tokens/s, decode %.1f tokens/s, load %.3f s, peak %llu bytes, "
-                  "a token reads %llu bytes of weights and takes %llu multiply-adds, "
-                  "%d threads, %s\n",
-           prompt, decode, model.load_seconds, (unsigned long long)engine.bytes_peak,
-           (unsigned long long)bench->bytes_per_token,
-           (unsigned long long)bench->multiply_adds_per_token, (int)engine.threads,
-           loam_cpu_level_name(engine.cpu_level));
-    return finish_output();
 }
 
 int command_bench(int count, char **arguments)
 {
+    static struct bench bench; /* too large for the stack of a thread */
     struct common common = {0};
-    struct bench bench = {
-        .prompt = 512, .decode = 64, .rounds = 5, .error = {.struct_size = sizeof bench.error}};
-    int json = 0;
+    int json = 0, no_limits = 0;
+    bench.prompt = 512;
+    bench.decode = 64;
+    bench.rows = 1;
+    bench.rounds = 5;
+    bench.read_bytes = 512ull << 20;
+    bench.error.struct_size = sizeof bench.error;
     const struct option options[] = {
         COMMON_OPTIONS(common),
         {"--prompt", "-p", OPTION_INTEGER, &bench.prompt, "N", "tokens of the prompt (default 512)",
          0, 1 << 20},
         {"--decode", "-n", OPTION_INTEGER, &bench.decode, "N",
          "tokens decoded one by one (default 64)", 0, 1 << 20},
+        {"--depth", "-d", OPTION_INTEGER, &bench.depth, "D",
+         "tokens that the session holds before the prompt (default 0)", 0, 1 << 20},
+        {"--rows", NULL, OPTION_INTEGER, &bench.rows, "R",
+         "sessions that decode side by side (default 1); decode_tps: together", 1, MAX_ROWS},
         {"--rounds", "-r", OPTION_INTEGER, &bench.rounds, "N",
-         "rounds after one to warm up (default 5)", 1, MAX_ROUNDS},
-        {"--json", NULL, OPTION_FLAG, &json, NULL, "a JSON object", 0, 0},
+         "rounds after one to warm up (default 5); all results are medians", 1, MAX_ROUNDS},
+        {"--no-limits", NULL, OPTION_FLAG, &no_limits, NULL,
+         "do not measure what the machine could do, in each round", 0, 0},
+        {"--read-bytes", NULL, OPTION_BYTES, &bench.read_bytes, "BYTES",
+         "memory that the limit of reading goes through (default 512M)", 0, 0},
+        {"--json", NULL, OPTION_FLAG, &json, NULL,
+         "a JSON object; peak_bytes: resident, of the whole process; engine_peak_bytes: as the "
+         "engine counts",
+         0, 0},
     };
     size_t rest;
     int code = options_read(count, arguments, "bench [-m FILE] [OPTIONS]", options,
                             COUNT_OF(options), NULL, 0, &rest);
     if (code >= 0)
         return code;
-    loam_session_options session = {.struct_size = sizeof session};
-    session.context_length = (uint32_t)(bench.prompt + bench.decode + 1);
-    interrupt_begin();
-    code = open_engine(&bench.engine, &common);
-    if (!code)
-        code = open_model(&bench.model, bench.engine, &common, LOAM_KV_DEFAULT);
-    if (!code)
-        code = find_costs(&bench, common.model);
-    if (!code && loam_session_create(&bench.session, bench.model, &session, &bench.error))
-        code = fail_with(&bench.error);
-    if (!code) {
-        interrupt_watch(bench.session);
-        code = run_rounds(&bench);
-        interrupt_watch(NULL);
+    if (no_limits)
+        bench.read_bytes = 0;
+    else if (bench.read_bytes < 1 << 20 || bench.read_bytes > 1ull << 40) {
+        fail("--read-bytes: expected from 1M to 1024G");
+        return EXIT_USAGE;
     }
-    if (!code)
-        code = print(&bench, json);
-    loam_session_release(bench.session);
-    loam_model_release(bench.model);
-    loam_engine_release(bench.engine);
-    return code;
+    return run(&bench, &common, json);
 }

@@ -49,6 +49,7 @@ struct common {
     unsigned long long memory_limit;
     int quiet;
     long long step_rows; /* tokens of a step; 0: the library's choice */
+    long long step_sessions; /* sessions of a step, likewise */
 };
 
 /* The options that all computing commands have, for a table. */

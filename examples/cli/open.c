@@ -68,6 +68,7 @@ int open_model(loam_model **out, loam_engine *engine, const struct common *commo
     options.kv_type = kv_type_of(common->kv, kv_type);
     options.progress = show_progress;
     options.max_step_rows = (uint32_t)common->step_rows;
+    options.max_step_sessions = (uint32_t)common->step_sessions;
     if (options.kv_type < 0) {
         fail("--kv: found \"%s\", expected f32, f16 or q8_0", common->kv);
         return EXIT_USAGE;

@@ -66,7 +66,8 @@ def engines_of(options):
     """{name: function of threads that gives decode tokens/s}"""
     def loam(threads):
         text = measure.run('loam', [options.loam, 'bench', '--json', '-m', options.model, '-t',
-                                    str(threads), '-p', '1', '-n', str(options.generate), '-r', '1'],
+                                    str(threads), '-p', '1', '-n', str(options.generate), '-r', '1',
+                                    '--no-limits'],
                            options.timeout)
         return measure.object_of('loam', text, ['decode_tps'])['decode_tps']
 

@@ -75,7 +75,7 @@ def run_loam(options):
     text = measure.run('loam', [options.loam, 'bench', '--json', '-m', options.model,
                                 '-t', str(options.threads), '-p', str(options.prompt),
                                 '-n', str(options.generate), '-r', str(options.repeats),
-                                '--cpu', options.level], options.timeout)
+                                '--cpu', options.level, '--no-limits'], options.timeout)
     keys = ['prompt_tps', 'decode_tps', 'weight_bytes_per_token', 'multiply_adds_per_token']
     found = measure.object_of('loam', text, keys)
     return {'prompt': found['prompt_tps'], 'decode': found['decode_tps'], 'cpu': found.get('cpu'),

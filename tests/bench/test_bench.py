@@ -204,6 +204,19 @@ def limits():
              (2, True))
 
 
+def limits_in_bench():
+    """`loam bench` prints the limits under the keys of the program limits."""
+    short = ['-m', MODEL, '-p', '4', '-n', '1', '-r', '3', '-t', '2', '--read-bytes', '8M', '--json']
+    result = program(LOAM, 'bench', *short)
+    keys = ['limit_read_gbps', 'limit_int8_gmacs', 'limit_f32_gmacs', 'decode_fraction', 'prompt_fraction',
+            'prompt_tps', 'decode_tps', 'load_s', 'peak_bytes', 'weight_bytes_per_token']
+    found = measure.object_of('loam', result.stdout, keys)
+    same('loam bench: what was asked for', (found['rounds'], found['threads'], found['prompt']), (3, 2, 4))
+    same('loam bench: --no-limits leaves out the keys',
+         [key in json.loads(program(LOAM, 'bench', *short, '--no-limits').stdout) for key in keys[:5]],
+         [False] * 5)
+
+
 def fake_peer(folder, text):
     path = os.path.join(folder, 'peer.py')
     with open(path, 'w', encoding='utf-8') as file:
@@ -272,6 +285,7 @@ if not LOAM:
 elif not os.path.exists(MODEL):
     tap.skip('race and neighbour as a whole', 'no reference data: models/stories260K-Q8_0.gguf')
 else:
+    limits_in_bench()
     whole_race()
     whole_neighbour()
 tap.end()

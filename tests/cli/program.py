@@ -125,7 +125,7 @@ def the_model_built_in_serves_every_command():
     ids = said_built_in(loam("tokens", "--no-bos", text=b"Once upon a time"))
     assert 4 <= len(ids.split()) < 16, ids
     assert json.loads(said_built_in(loam("nll", "-f", "-", "--json", text=b"Once upon a time there was")))["tokens"] > 4
-    assert json.loads(said_built_in(loam("bench", "-p", "8", "-n", "2", "-r", "1", "--json")))["decode_tps"] > 0
+    assert json.loads(said_built_in(loam("bench", "-p", "8", "-n", "2", "-r", "1", "--no-limits", "--json")))["decode_tps"] > 0
     assert b"built in" in loam("run", "--help").stdout
 
 
@@ -441,11 +441,20 @@ def likelihood():
     expect_error(loam("nll", "-m", MODEL), 2, "--tokens")
 
 
+def bench(*arguments):
+    """What one round of `loam bench` prints as JSON."""
+    result = loam("bench", "-r", "1", "--json", *arguments)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
 @needs_model
 def bench_prints_json():
-    out = json.loads(loam("bench", "-m", MODEL, "-p", "16", "-n", "4", "-r", "1", "--json").stdout)
+    out = bench("-m", MODEL, "-p", "16", "-n", "4", "--no-limits")
     assert out["prompt_tps"] > 0 and out["decode_tps"] > 0 and out["load_s"] > 0
-    assert out["peak_bytes"] > 1000000 and out["threads"] >= 1 and out["cpu"] != "best"
+    assert out["peak_bytes"] > out["engine_peak_bytes"] > 1000000, out
+    assert out["threads"] >= 1 and out["cpu"] != "best" and out["decode_row_tps"] == out["decode_tps"]
+    assert not [key for key in out if "limit" in key or "fraction" in key], out
     # Each weight once, the embedding table not at all: the output matrix is another.
     tensors = json.loads(loam("info", MODEL, "--json").stdout)["tensors"]
     read = [t for t in tensors if t["name"] != "token_embd.weight"]
@@ -455,12 +464,83 @@ def bench_prints_json():
     assert out["multiply_adds_per_token"] == sum(matrices)
 
 
+@needs_model
+def bench_measures_the_limits_beside():
+    # Of one round the shares are what its numbers say, whatever the machine does.
+    path = os.path.join(DATA, "models", "stories260K-Q8_0.gguf")
+    out = bench("-m", path, "-p", "16", "-n", "4", "-t", "2", "--read-bytes", "64M")
+    reads = out["decode_tps"] * out["weight_bytes_per_token"] / 1e9
+    products = out["prompt_tps"] * out["multiply_adds_per_token"] / 1e9
+    assert out["prompt_unit"] == "int8" and out["limit_f32_gmacs"] > 0
+    assert close(out["decode_fraction"], reads / out["limit_read_gbps"]), out
+    assert close(out["prompt_fraction"], products / out["limit_int8_gmacs"]), out
+    # Float weights are held against the other unit, and no unit is above the level.
+    scalar = bench("-m", MODEL, "-p", "16", "-n", "1", "-t", "1", "--cpu", "scalar", "--read-bytes", "4M")
+    products = scalar["prompt_tps"] * scalar["multiply_adds_per_token"] / 1e9
+    assert scalar["prompt_unit"] == "f32" and close(scalar["prompt_fraction"], products / scalar["limit_f32_gmacs"]), scalar
+    # What the limits take is not counted: 64 MB against 4.
+    assert abs(out["peak_bytes"] - scalar["peak_bytes"]) < 20000000, (out, scalar)
+    said = loam("bench", "-m", MODEL, "-p", "4", "-n", "1", "-r", "1", "--read-bytes", "4M").stdout
+    assert b"of the f32 unit" in said and b"of the read bandwidth" in said, said
+    expect_error(loam("bench", "-m", MODEL, "--read-bytes", "5"), 2, "--read-bytes")
+
+
+def close(a, b):
+    """As near as the digits that are printed allow."""
+    return abs(a - b) <= 1e-5 + 1e-3 * abs(b)
+
+
+@needs_model
+def bench_fills_and_rows():
+    def measure(depth, rows):
+        out = bench("-m", MODEL, "-p", "8", "-n", "2", "--depth", str(depth), "--rows", str(rows), "--no-limits")
+        assert (out["depth"], out["rows"]) == (depth, rows), out
+        return out
+    deep, deeper, wide = measure(1500, 1), measure(3000, 1), measure(1500, 20)
+    # Pages of 64 positions, as many as the content needs, for each session.
+    page = json.loads(loam("info", MODEL, "--json").stdout)["memory"]["kv_bytes"] / 8
+    assert deeper["engine_peak_bytes"] - deep["engine_peak_bytes"] >= 23 * page, (deep, deeper, page)
+    assert wide["engine_peak_bytes"] - deep["engine_peak_bytes"] >= 19 * 24 * page, (deep, wide, page)
+    assert close(wide["decode_row_tps"], wide["decode_tps"] / 20)
+    expect_error(loam("bench", "-m", MODEL, "--rows", "0"), 2, "--rows")
+
+
+@test
+def bench_sizes_of_nothing():
+    if not os.path.exists(MODEL):
+        return "no reference data: models/stories260K.gguf"
+    nothing = bench("-m", MODEL, "-p", "0", "-n", "0", "--no-limits")
+    assert nothing["prompt_tps"] == 0 and nothing["decode_tps"] == 0
+    assert bench("-m", MODEL, "-p", "0", "-n", "2", "--rows", "2", "--no-limits")["decode_tps"] > 0
+    for arch in ("jamba", "mixtral"):
+        path = os.path.join(DATA, "arch", arch, "model.gguf")
+        if not os.path.exists(path):
+            return "no reference data: arch/%s/model.gguf" % arch
+        out = bench("-m", path, "-p", "8", "-n", "3", "-d", "70", "--rows", "3", "--no-limits")
+        assert out["prompt_tps"] > 0 and out["decode_tps"] > 0, out
+
+
+@test
+def bench_counts_the_experts_that_a_token_uses():
+    path = os.path.join(DATA, "arch", "mixtral", "model.gguf")
+    if not os.path.exists(path):
+        return "no reference data: arch/mixtral/model.gguf"
+    info = json.loads(loam("info", path, "--json").stdout)
+    used = info["metadata"]["llama.expert_used_count"] / info["metadata"]["llama.expert_count"]
+    assert 0 < used < 1, used
+    read = [t for t in info["tensors"] if t["name"] != "token_embd.weight"]
+    assert [t for t in read if "_exps." in t["name"]]
+    expected = sum(t["bytes"] * (used if "_exps." in t["name"] else 1) for t in read)
+    found = bench("-m", path, "-p", "4", "-n", "1", "--no-limits")["weight_bytes_per_token"]
+    assert abs(found - expected) <= 1, (found, expected)
+
+
 @test
 def bench_counts_a_table_that_is_the_output_as_well():
     path = os.path.join(DATA, "arch", "llama-gqa-headdim", "model.gguf")
     if not os.path.exists(path):
         return "no reference data: arch/llama-gqa-headdim/model.gguf"
-    out = json.loads(loam("bench", "-m", path, "-p", "4", "-n", "1", "-r", "1", "--json").stdout)
+    out = bench("-m", path, "-p", "4", "-n", "1", "--no-limits")
     tensors = json.loads(loam("info", path, "--json").stdout)["tensors"]
     assert "output.weight" not in [t["name"] for t in tensors]
     assert out["weight_bytes_per_token"] == sum(t["bytes"] for t in tensors)

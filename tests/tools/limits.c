@@ -8,7 +8,7 @@
  *
  * each with all threads together, the median of the samples.
  */
-#include "limits.h"
+#include "limits/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,31 +107,6 @@ static bool read_options(struct options *options, int count, char **arguments)
     return true;
 }
 
-void limits_add(struct measurements *out, const char *group, const char *name, const char *unit,
-                int threads, struct rate rate, double scale)
-{
-    if (out->count == sizeof out->items / sizeof *out->items)
-        return;
-    struct measurement *item = &out->items[out->count++];
-    *item = (struct measurement){.group = group, .unit = unit, .threads = threads};
-    item->rate = (struct rate){.median = rate.median * scale, .best = rate.best * scale};
-    snprintf(item->name, sizeof item->name, "%s", name);
-}
-
-/* The highest median of a group with all threads, or NULL. */
-static const struct measurement *limit_of(const struct measurements *all, const char *group,
-                                          int threads)
-{
-    const struct measurement *limit = NULL;
-    for (size_t i = 0; i < all->count; i++) {
-        const struct measurement *item = &all->items[i];
-        if (!strcmp(item->group, group) && item->threads == threads &&
-            (!limit || item->rate.median > limit->rate.median))
-            limit = item;
-    }
-    return limit;
-}
-
 static const char *const keys[GROUP_COUNT] = {"limit_read_gbps", "limit_int8_gmacs",
                                               "limit_f32_gmacs"};
 
@@ -141,7 +116,7 @@ static void print_json(const struct measurements *all, const struct settings *se
     printf("{\"cpu\": \"%s\", \"cores\": %ld, \"threads\": %d, \"level\": \"%s\"", cpu, cores,
            settings->threads, limits_level_name(settings->level));
     for (int i = 0; i < GROUP_COUNT; i++) {
-        const struct measurement *limit = limit_of(all, groups[i], settings->threads);
+        const struct measurement *limit = limits_best(all, groups[i], settings->threads);
         if (limit)
             printf(", \"%s\": %.4f, \"%s_by\": \"%s\"", keys[i], limit->rate.median, groups[i],
                    limit->name);
@@ -169,7 +144,7 @@ static void print_table(const struct measurements *all, const struct settings *s
     }
     putchar('\n');
     for (int i = 0; i < GROUP_COUNT; i++) {
-        const struct measurement *limit = limit_of(all, groups[i], settings->threads);
+        const struct measurement *limit = limits_best(all, groups[i], settings->threads);
         if (limit)
             printf("%-18s %10.2f   %s\n", keys[i], limit->rate.median, limit->name);
     }

@@ -150,7 +150,7 @@ bool limits_read(struct measurements *out, const struct settings *settings)
     reading.parts = calloc((size_t)settings->threads, sizeof *reading.parts);
     bool fine = reading.parts != NULL;
     for (int threads = settings->brief ? settings->threads : 1; fine;) {
-        for (int huge = 0; huge <= 1 && fine; huge++)
+        for (int huge = settings->huge_only; huge <= 1 && fine; huge++)
             fine = measure(out, &reading, settings, threads, huge);
         if (threads == settings->threads)
             break;

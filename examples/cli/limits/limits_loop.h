@@ -7,8 +7,8 @@
  * KEEP is an empty asm that claims to change a value, so that the compiler
  * does not see that the work is the same each time.
  */
-#ifndef LOAM_TESTS_TOOLS_LIMITS_LOOP_H
-#define LOAM_TESTS_TOOLS_LIMITS_LOOP_H
+#ifndef LOAM_CLI_LIMITS_LOOP_H
+#define LOAM_CLI_LIMITS_LOOP_H
 
 enum { CHAINS = 12 };
 

@@ -3,9 +3,10 @@
  * What the machine can do at most: bytes read and numbers multiplied per
  * second. Other measurements are given as a share of these, since the speed of
  * a shared machine drifts and only ratios taken side by side mean anything.
+ * Used by `loam bench` and by tests/tools/limits.c; knows nothing of loam.
  */
-#ifndef LOAM_TESTS_TOOLS_LIMITS_H
-#define LOAM_TESTS_TOOLS_LIMITS_H
+#ifndef LOAM_CLI_LIMITS_H
+#define LOAM_CLI_LIMITS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@ struct settings {
     size_t read_bytes; /* of memory that is read through, all threads together */
     int level;         /* units above it are not measured */
     bool brief;        /* with all threads only */
+    bool huge_only;    /* reads from 2 MB pages only, not from small ones as well */
 };
 
 /* ---- limits_cpu.c: what the CPU has ----------------------------------------- */
@@ -61,7 +63,7 @@ struct rate {
 /* Lets each thread do pieces for `seconds`. False: no memory or no thread. */
 bool limits_run(struct rate *out, const struct work *work, int threads, double seconds);
 
-/* ---- the table of results --------------------------------------------------- */
+/* ---- limits_table.c: the results -------------------------------------------- */
 
 struct measurement {
     char name[64];
@@ -79,6 +81,10 @@ struct measurements {
 void limits_add(struct measurements *out, const char *group, const char *name, const char *unit,
                 int threads, struct rate rate, double scale);
 
+/* The highest median of a group with so many threads, or NULL. */
+const struct measurement *limits_best(const struct measurements *all, const char *group,
+                                      int threads);
+
 /* ---- what is measured -------------------------------------------------------
  * Each returns false if a measurement could not be made at all, with a line on
  * stderr. */
@@ -88,8 +94,8 @@ bool limits_read(struct measurements *out, const struct settings *settings);
 /* group: "int8" or "f32". */
 bool limits_units(struct measurements *out, const struct settings *settings, const char *group);
 
-/* ---- limits_x86.c, limits_amx.c, limits_arm.c: loops around one instruction
- * -------------------------- */
+/* ---- limits_x86.c, limits_amx.c, limits_arm.c: loops around one
+ * instruction ------------------------------------------------------------------ */
 
 /* `loop` runs `rounds` times over independent accumulators: a measure of
  * throughput, not of latency. */
