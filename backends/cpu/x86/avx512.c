@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The level avx512: AVX-512 F, BW, DQ, VL and VNNI. Products with packed
- * weights; the rest is the level avx2's.
+ * weights, and attention (attention512.c); the rest is the level avx2's.
  *
  * A register holds the 16 outputs of a panel, a 32-bit lane for each. A word of
  * 4 activations is broadcast from memory and multiplied by the 4 bytes of each
@@ -397,4 +397,5 @@ void loam_kernels_avx512(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q5_K] = linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = linear_q6_k;
     fill_integers(kernels);
+    kernels->attention = loam_avx512_attention;
 }

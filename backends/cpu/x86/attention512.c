@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rule 7 on registers of 16 lanes; see attention.c, whose way this is. A query
+ * is one head of one row. Up to QUERIES of them, neighbours in heads and then
+ * in rows, go through the pages together and share every load and conversion
+ * of keys and values; each has its own visible positions.
+ *
+ *   scores  a register is 16 positions; per dimension `span` loads of keys, and
+ *           per query a broadcast and `span` fma. q8_0: four dimensions of a
+ *           position stand in one word, for vpdpbusd
+ *   output  a register is 16 dimensions; per position `span` loads of values,
+ *           and per query a broadcast and `span` fma
+ *
+ * Queries times span are up to 16 chains. Bound: two operations a cycle, fma,
+ * conversions (two operations each for f16 and for values of q8_0) and
+ * vpdpbusd alike; for one query the reading of keys and values.
+ *
+ * Positions that a query does not see may be loaded; their scores become
+ * -infinity, their weights +0, which change no sum, and their values are skipped.
+ */
+#include "base/half.h"
+#include "cpu/ref/ref.h"
+#include "cpu/x86/float16.h"
+#include "cpu/x86/x86.h"
+
+enum { QUERIES = 8, GROUP = 32, MAX_SPAN = 4, WORDS = GROUP / 4 };
+
+struct query {
+    float weights[PAGE]; /* scores, then exp(score - m), of the page at hand */
+    const float *q;      /* key_width numbers */
+    float *out;          /* value_width numbers: O, in the end O / L */
+    float m, l;
+    size_t first, end; /* positions that it sees: [first, end) */
+    /* of the page at hand */
+    size_t page_begin, page_end; /* positions in the page that it sees */
+    bool merges;                 /* it saw pages before */
+    float a, b;                  /* factors of the merge */
+    /* q8_0 keys: four dimensions in a word, and of each group the scale and
+     * what -128 in every dimension would add */
+    int32_t words[MAX_HEAD_WIDTH / 4];
+    float scales[MAX_HEAD_WIDTH / GROUP];
+    int32_t offsets[MAX_HEAD_WIDTH / GROUP];
+};
+
+/* What a page of q8_0 is turned into, a group of dimensions at a time. */
+union group {
+    __m512i keys[WORDS][PAGE / 16]; /* by words of dimensions, then positions */
+    float weights[QUERIES][PAGE];   /* times the scales of the values of a group */
+};
+
+/* One page as some queries see it. */
+struct page {
+    const unsigned char *keys, *values;
+    size_t key_width, value_width;
+    float scale;
+    size_t begin, end;               /* seen by at least one query */
+    size_t common_begin, common_end; /* seen by all */
+};
+
+/* The registers of positions or dimensions that queries go through at once. */
+INLINE int span_of(int count)
+{
+    return count > 4 ? 2 : MAX_SPAN;
+}
+
+/* 16 keys, values or scales as f32. */
+INLINE __m512 widen(const unsigned char *base, size_t i, int32_t type)
+{
+    if (type == LOAM_KV_F32)
+        return _mm512_loadu_ps(base + 4 * i);
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(base + 2 * i)));
+}
+
+/* ---- scores ------------------------------------------------------------------ */
+
+/* Lanes of positions p to p + 15 within [begin, end). */
+INLINE __mmask16 visible(size_t begin, size_t end, size_t p)
+{
+    size_t from = begin > p ? loam_min(begin - p, 16) : 0;
+    size_t to = end > p ? loam_min(end - p, 16) : 0;
+    return (__mmask16)(first_of_16(to) & ~first_of_16(from));
+}
+
+/* The scores of 16 positions from p, times the scale; in `most` their largest.
+ * Which of two equal zeros that is changes nothing: exp(+0) = exp(-0). */
+INLINE void put_scores(struct query *query, const struct page *page, size_t p, __m512 s,
+                       __m512 *most)
+{
+    const __m512 nothing = _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)0xFF800000u));
+    __m512 x = _mm512_mul_ps(s, _mm512_set1_ps(page->scale));
+    if (p < page->common_begin || p + 16 > page->common_end)
+        x = _mm512_mask_blend_ps(visible(query->page_begin, query->page_end, p), nothing, x);
+    *most = _mm512_max_ps(*most, x);
+    _mm512_storeu_ps(query->weights + p, x);
+}
+
+/* Chains over the dimensions, for 16 * span positions at a time. */
+INLINE void scores_float(__m512 most[QUERIES], struct query *queries, const struct page *page,
+                         int32_t type, const int count)
+{
+    const int span = span_of(count);
+    const size_t step = 16 * (size_t)span;
+    for (size_t p = page->begin & ~(step - 1); p < page->end; p += step) {
+        __m512 s[QUERIES][MAX_SPAN];
+        for (int h = 0; h < count; h++)
+            for (int j = 0; j < span; j++)
+                s[h][j] = _mm512_setzero_ps();
+        for (size_t i = 0; i < page->key_width; i++) {
+            __m512 keys[MAX_SPAN];
+            for (int j = 0; j < span; j++)
+                keys[j] = widen(page->keys, i * PAGE + p + 16 * (size_t)j, type);
+            for (int h = 0; h < count; h++) {
+                __m512 q = _mm512_set1_ps(queries[h].q[i]);
+                for (int j = 0; j < span; j++)
+                    s[h][j] = _mm512_fmadd_ps(q, keys[j], s[h][j]);
+            }
+        }
+        for (int h = 0; h < count; h++)
+            for (int j = 0; j < span; j++)
+                put_scores(&queries[h], page, p + 16 * (size_t)j, s[h][j], &most[h]);
+    }
+}
+
+/* Dimension i of all 64 positions plus 128, unsigned. Words are moved so that
+ * interleaving bytes and pairs within quarters gives positions in order. */
+INLINE __m512i key_bytes(const unsigned char *keys, size_t i, size_t width)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    if (i >= width) /* meets a zero of the query */
+        return _mm512_setzero_si512();
+    __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(keys + i * PAGE));
+    return _mm512_xor_si512(bytes, _mm512_set1_epi8(-128));
+}
+
+/* Words of four dimensions of each position; dimensions from `begin` to `end`. */
+INLINE void interleave_keys(union group *group, const struct page *page, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i += 4) {
+        __m512i *out = group->keys[(i - begin) / 4];
+        __m512i a = key_bytes(page->keys, i, end), b = key_bytes(page->keys, i + 1, end);
+        __m512i c = key_bytes(page->keys, i + 2, end), d = key_bytes(page->keys, i + 3, end);
+        __m512i low = _mm512_unpacklo_epi8(a, b), high = _mm512_unpackhi_epi8(a, b);
+        __m512i low2 = _mm512_unpacklo_epi8(c, d), high2 = _mm512_unpackhi_epi8(c, d);
+        out[0] = _mm512_unpacklo_epi16(low, low2);
+        out[1] = _mm512_unpackhi_epi16(low, low2);
+        out[2] = _mm512_unpacklo_epi16(high, high2);
+        out[3] = _mm512_unpackhi_epi16(high, high2);
+    }
+}
+
+/* Adds group g of the dimensions to the scores of 16 * span positions from p. */
+INLINE void add_group(struct query *queries, const struct page *page, const union group *group,
+                      size_t g, size_t words, size_t p, const int count)
+{
+    const int span = span_of(count);
+    const unsigned char *scales = page->keys + page->key_width * PAGE;
+    __m512i sum[QUERIES][MAX_SPAN];
+    for (int h = 0; h < count; h++)
+        for (int j = 0; j < span; j++)
+            sum[h][j] = _mm512_set1_epi32(queries[h].offsets[g]);
+    for (size_t i = 0; i < words; i++)
+        for (int h = 0; h < count; h++) {
+            __m512i q = _mm512_set1_epi32(queries[h].words[g * WORDS + i]);
+            for (int j = 0; j < span; j++)
+                sum[h][j] = _mm512_dpbusd_epi32(sum[h][j], group->keys[i][p / 16 + (size_t)j], q);
+        }
+    for (int j = 0; j < span; j++) {
+        size_t at = p + 16 * (size_t)j;
+        __m512 d = widen(scales, g * PAGE + at, LOAM_KV_F16);
+        for (int h = 0; h < count; h++) {
+            float *weights = queries[h].weights + at;
+            __m512 s = g ? _mm512_loadu_ps(weights) : _mm512_setzero_ps();
+            __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(queries[h].scales[g]));
+            s = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[h][j]), s);
+            _mm512_storeu_ps(weights, s);
+        }
+    }
+}
+
+INLINE void scores_q8_0(__m512 most[QUERIES], struct query *queries, const struct page *page,
+                        union group *group, const int count)
+{
+    const size_t step = 16 * (size_t)span_of(count);
+    size_t first = page->begin & ~(step - 1), width = page->key_width;
+    for (size_t g = 0; g * GROUP < width; g++) {
+        size_t end = loam_min((g + 1) * GROUP, width);
+        interleave_keys(group, page, g * GROUP, end);
+        for (size_t p = first; p < page->end; p += step)
+            add_group(queries, page, group, g, (end - g * GROUP + 3) / 4, p, count);
+    }
+    for (size_t p = first; p < page->end; p += 16)
+        for (int h = 0; h < count; h++)
+            put_scores(&queries[h], page, p, _mm512_loadu_ps(queries[h].weights + p), &most[h]);
+}
+
+/* The weights of a query; returns their sum in 16 lanes. */
+INLINE float weigh(struct query *query, float m)
+{
+    __m512 sum = _mm512_setzero_ps(), most = _mm512_set1_ps(m);
+    for (size_t p = query->page_begin & ~(size_t)15; p < query->page_end; p += 16) {
+        __m512 e = exp16_negative(_mm512_sub_ps(_mm512_loadu_ps(query->weights + p), most));
+        sum = _mm512_add_ps(sum, e);
+        _mm512_storeu_ps(query->weights + p, e);
+    }
+    return tree_of_16(sum);
+}
+
+INLINE float largest(__m512 x)
+{
+    __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+/*
+ * M and L of the queries after this page, and the factors of its O. A first
+ * page goes the same way from M = m and L = 0, which leaves l as it is: both
+ * factors are 1.
+ */
+INLINE void merge(struct query *queries, const float m[QUERIES], const float l[QUERIES],
+                  const int count)
+{
+    float old[QUERIES] = {0}, sum[QUERIES] = {0}, after[4][QUERIES];
+    for (int h = 0; h < count; h++) {
+        old[h] = queries[h].merges ? queries[h].m : m[h];
+        sum[h] = queries[h].merges ? queries[h].l : 0;
+    }
+    __m256 page_m = _mm256_loadu_ps(m), old_m = _mm256_loadu_ps(old);
+    __m256 all = _mm256_max_ps(page_m, old_m);
+    __m256 a = exp8_negative(_mm256_sub_ps(old_m, all));
+    __m256 b = exp8_negative(_mm256_sub_ps(page_m, all));
+    _mm256_storeu_ps(after[0], all);
+    _mm256_storeu_ps(
+        after[1], _mm256_fmadd_ps(_mm256_loadu_ps(l), b, _mm256_mul_ps(_mm256_loadu_ps(sum), a)));
+    _mm256_storeu_ps(after[2], a);
+    _mm256_storeu_ps(after[3], b);
+    for (int h = 0; h < count; h++) {
+        queries[h].m = after[0][h];
+        queries[h].l = after[1][h];
+        queries[h].a = after[2][h];
+        queries[h].b = after[3][h];
+    }
+}
+
+/* ---- values ------------------------------------------------------------------ */
+
+/* q8_0: weights times the scales of a group of values, which so are integers.
+ * They are the `slot`th of the queries' in `group`. */
+INLINE void scale_weights(union group *group, int slot, const struct page *page,
+                          const struct query *queries, size_t g, const int count)
+{
+    const unsigned char *scales = page->values + (page->value_width + 2 * g) * PAGE;
+    for (size_t p = page->begin & ~(size_t)15; p < page->end; p += 16) {
+        __m512 d = widen(scales, p, LOAM_KV_F16);
+        for (int h = 0; h < count; h++) {
+            __m512 weights = _mm512_loadu_ps(queries[h].weights + p);
+            _mm512_storeu_ps(group->weights[slot * count + h] + p, _mm512_mul_ps(weights, d));
+        }
+    }
+}
+
+/* Values i to i + 15 of position p, of q8_0 the integers; fewer than 16 only at
+ * the end of a row. */
+INLINE __m512 value(const struct page *page, size_t p, size_t i, size_t count, int32_t type)
+{
+    const unsigned char *base = page->values;
+    size_t at = p * page->value_width + i;
+    if (type == LOAM_KV_Q8_0) {
+        __m128i bytes = count == 16 ? _mm_loadu_si128((const __m128i *)(const void *)(base + at))
+                                    : _mm_maskz_loadu_epi8(first_of_16(count), base + at);
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+    }
+    if (count == 16)
+        return widen(base, at, type);
+    if (type == LOAM_KV_F32)
+        return _mm512_maskz_loadu_ps(first_of_16(count), base + 4 * at);
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_of_16(count), base + 2 * at));
+}
+
+/* Dimensions i to i + 16 * span - 1; `last` counts those of the last register. */
+struct dimensions {
+    size_t i, last;
+    const union group *group; /* q8_0 */
+};
+
+/* o += weight * value over positions [begin, end); `all`: every query sees them. */
+INLINE void add_values(__m512 o[QUERIES][MAX_SPAN], const struct page *page,
+                       const struct query *queries, const struct dimensions *at, size_t begin,
+                       size_t end, const bool all, const int span, int32_t type, const int count)
+{
+    for (size_t p = begin; p < end; p++) {
+        __m512 v[MAX_SPAN];
+        for (int j = 0; j < span; j++)
+            v[j] = value(page, p, at->i + 16 * (size_t)j, j + 1 == span ? at->last : 16, type);
+        for (int h = 0; h < count; h++) {
+            if (!all && (p < queries[h].page_begin || p >= queries[h].page_end))
+                continue;
+            for (int j = 0; j < span; j++) {
+                const float *weights = type == LOAM_KV_Q8_0 ? at->group->weights[j / 2 * count + h]
+                                                            : queries[h].weights;
+                o[h][j] = _mm512_fmadd_ps(_mm512_set1_ps(weights[p]), v[j], o[h][j]);
+            }
+        }
+    }
+}
+
+/* O of some dimensions after this page. */
+INLINE void sum_values(const struct page *page, const struct query *queries,
+                       const struct dimensions *at, const int span, int32_t type, const int count)
+{
+    __m512 o[QUERIES][MAX_SPAN];
+    for (int h = 0; h < count; h++)
+        for (int j = 0; j < span; j++)
+            o[h][j] = _mm512_setzero_ps();
+    size_t begin = loam_min(page->common_begin, page->end);
+    size_t end = loam_max(page->common_end, begin);
+    add_values(o, page, queries, at, page->begin, begin, false, span, type, count);
+    add_values(o, page, queries, at, begin, end, true, span, type, count);
+    add_values(o, page, queries, at, end, page->end, false, span, type, count);
+    for (int h = 0; h < count; h++)
+        for (int j = 0; j < span; j++) {
+            float *out = queries[h].out + at->i + 16 * (size_t)j;
+            __mmask16 mask = first_of_16(j + 1 == span ? at->last : 16);
+            if (queries[h].merges) {
+                __m512 before =
+                    _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_set1_ps(queries[h].a));
+                o[h][j] = _mm512_fmadd_ps(o[h][j], _mm512_set1_ps(queries[h].b), before);
+            }
+            _mm512_mask_storeu_ps(out, mask, o[h][j]);
+        }
+}
+
+INLINE void add_page_values(const struct page *page, const struct query *queries,
+                            union group *group, int32_t type, const int count)
+{
+    const int span = span_of(count);
+    const size_t step = 16 * (size_t)span;
+    struct dimensions at = {.i = 0, .last = 16, .group = group};
+    for (; at.i + step <= page->value_width; at.i += step) {
+        for (int j = 0; type == LOAM_KV_Q8_0 && j < span / 2; j++)
+            scale_weights(group, j, page, queries, at.i / GROUP + (size_t)j, count);
+        sum_values(page, queries, &at, span, type, count);
+    }
+    for (; at.i < page->value_width; at.i += 16) {
+        if (type == LOAM_KV_Q8_0 && at.i % GROUP == 0)
+            scale_weights(group, 0, page, queries, at.i / GROUP, count);
+        at.last = loam_min(16, page->value_width - at.i);
+        sum_values(page, queries, &at, 1, type, count);
+    }
+}
+
+INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
+{
+    union group group;
+    __m512 most[QUERIES];
+    float m[QUERIES] = {0}, l[QUERIES] = {0};
+    for (int h = 0; h < count; h++)
+        most[h] = _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)0xFF800000u));
+    if (type == LOAM_KV_Q8_0)
+        scores_q8_0(most, queries, page, &group, count);
+    else
+        scores_float(most, queries, page, type, count);
+    for (int h = 0; h < count; h++) {
+        m[h] = largest(most[h]);
+        l[h] = weigh(&queries[h], m[h]);
+    }
+    merge(queries, m, l, count);
+    add_page_values(page, queries, &group, type, count);
+}
+
+INLINE void add_page_for(int count, const struct page *page, struct query *queries, int32_t type)
+{
+    switch (count) {
+    case 8:
+        add_page(page, queries, type, 8);
+        break;
+    case 7:
+        add_page(page, queries, type, 7);
+        break;
+    case 6:
+        add_page(page, queries, type, 6);
+        break;
+    case 5:
+        add_page(page, queries, type, 5);
+        break;
+    case 4:
+        add_page(page, queries, type, 4);
+        break;
+    case 3:
+        add_page(page, queries, type, 3);
+        break;
+    case 2:
+        add_page(page, queries, type, 2);
+        break;
+    default:
+        add_page(page, queries, type, 1);
+    }
+}
+
+/* ---- rows -------------------------------------------------------------------- */
+
+static void quantize_query(struct query *query, size_t width)
+{
+    int8_t q[MAX_HEAD_WIDTH];
+    memset(q, 0, sizeof q);
+    for (size_t begin = 0; begin < width; begin += GROUP) {
+        size_t end = loam_min(begin + GROUP, width), g = begin / GROUP;
+        int32_t sum = 0;
+        query->scales[g] = loam_quantize_group(q + begin, query->q + begin, end - begin);
+        for (size_t i = begin; i < end; i++)
+            sum += q[i];
+        query->offsets[g] = -128 * sum;
+    }
+    memcpy(query->words, q, sizeof q);
+}
+
+static void divide(float *out, float l, size_t width)
+{
+    for (size_t i = 0; i < width; i += 16) {
+        __mmask16 mask = first_of_16(loam_min(16, width - i));
+        __m512 o = _mm512_maskz_loadu_ps(mask, out + i);
+        _mm512_mask_storeu_ps(out + i, mask, _mm512_div_ps(o, _mm512_set1_ps(l)));
+    }
+}
+
+/* What of page `index` the query sees; true if it sees any of it. */
+static bool look(struct page *page, struct query *query, size_t index)
+{
+    size_t before = index * PAGE;
+    query->merges = query->first < before;
+    query->page_begin = query->merges ? 0 : loam_min(query->first - before, PAGE);
+    query->page_end = query->end <= before ? 0 : loam_min(query->end - before, PAGE);
+    if (query->page_begin >= query->page_end)
+        return false;
+    page->begin = loam_min(page->begin, query->page_begin);
+    page->end = loam_max(page->end, query->page_end);
+    page->common_begin = loam_max(page->common_begin, query->page_begin);
+    page->common_end = loam_min(page->common_end, query->page_end);
+    return true;
+}
+
+/* Page `index`: those of the queries that see some of it stand together, as
+ * their rows ascend. */
+INLINE void attend_page(const struct attention_tile *tile, struct query *queries, int count,
+                        size_t index, int32_t type)
+{
+    const struct kv_layout *layout = tile->layout;
+    const unsigned char *memory = tile->pages[index];
+    struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
+                        .values =
+                            memory + layout->value_offset + tile->kv_head * layout->value_bytes,
+                        .key_width = layout->key_width,
+                        .value_width = layout->value_width,
+                        .scale = tile->scale,
+                        .begin = PAGE,
+                        .common_end = PAGE};
+    int begin = 0, seeing = 0;
+    for (int h = 0; h < count; h++)
+        if (look(&page, &queries[h], index))
+            begin = seeing++ ? begin : h;
+    if (seeing == 0)
+        return;
+    add_page_for(seeing, &page, queries + begin, type);
+}
+
+static void set_query(struct query *query, const struct attention_tile *tile, size_t index)
+{
+    const struct kv_layout *layout = tile->layout;
+    size_t row = index / tile->heads_per_kv_head, position = tile->position + row;
+    size_t head = tile->kv_head * tile->heads_per_kv_head + index % tile->heads_per_kv_head;
+    row += tile->first_row;
+    query->q = tile->q + row * tile->q_stride + head * layout->key_width;
+    query->out = tile->out + row * tile->out_stride + head * layout->value_width;
+    query->end = position + 1;
+    query->first = tile->window && position >= tile->window ? query->end - tile->window : 0;
+    if (layout->type == LOAM_KV_Q8_0)
+        quantize_query(query, layout->key_width);
+}
+
+INLINE void attention(const struct attention_tile *tile, int32_t type)
+{
+    size_t all = tile->row_count * tile->heads_per_kv_head;
+    struct query queries[QUERIES];
+    for (size_t i = 0; i < all; i += QUERIES) {
+        int count = (int)loam_min(QUERIES, all - i);
+        for (int j = 0; j < count; j++)
+            set_query(&queries[j], tile, i + (size_t)j);
+        size_t last = queries[count - 1].end - 1;
+        for (size_t index = queries[0].first / PAGE; index <= last / PAGE; index++)
+            attend_page(tile, queries, count, index, type);
+        for (int j = 0; j < count; j++)
+            divide(queries[j].out, queries[j].l, tile->layout->value_width);
+    }
+}
+
+/* Each in a function of its own: together they would share registers badly. */
+static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_F32);
+}
+
+static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_F16);
+}
+
+static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
+{
+    attention(tile, LOAM_KV_Q8_0);
+}
+
+void loam_avx512_attention(const struct attention_tile *tile)
+{
+    if (tile->layout->type == LOAM_KV_F32)
+        attention_f32(tile);
+    else if (tile->layout->type == LOAM_KV_F16)
+        attention_f16(tile);
+    else
+        attention_q8_0(tile);
+}
