@@ -23,7 +23,15 @@
 #include "cpu/x86/float16.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 8, GROUP = 32, MAX_SPAN = 4, WORDS = GROUP / 4 };
+enum { QUERIES = 8, TOGETHER = 32, GROUP = 32, MAX_SPAN = 4, WORDS = GROUP / 4 };
+
+/* A query of q8_0 keys: four dimensions in a word, and of each group the scale
+ * and what -128 in every dimension would add. */
+struct integers {
+    int32_t words[MAX_HEAD_WIDTH / 4];
+    float scales[MAX_HEAD_WIDTH / GROUP];
+    int32_t offsets[MAX_HEAD_WIDTH / GROUP];
+};
 
 struct query {
     float weights[PAGE]; /* scores, then exp(score - m), of the page at hand */
@@ -35,11 +43,7 @@ struct query {
     size_t page_begin, page_end; /* positions in the page that it sees */
     bool merges;                 /* it saw pages before */
     float a, b;                  /* factors of the merge */
-    /* q8_0 keys: four dimensions in a word, and of each group the scale and
-     * what -128 in every dimension would add */
-    int32_t words[MAX_HEAD_WIDTH / 4];
-    float scales[MAX_HEAD_WIDTH / GROUP];
-    int32_t offsets[MAX_HEAD_WIDTH / GROUP];
+    struct integers *integers;   /* q8_0 */
 };
 
 /* What a page of q8_0 is turned into, a group of dimensions at a time. */
@@ -157,10 +161,10 @@ INLINE void add_group(struct query *queries, const struct page *page, const unio
     __m512i sum[QUERIES][MAX_SPAN];
     for (int h = 0; h < count; h++)
         for (int j = 0; j < span; j++)
-            sum[h][j] = _mm512_set1_epi32(queries[h].offsets[g]);
+            sum[h][j] = _mm512_set1_epi32(queries[h].integers->offsets[g]);
     for (size_t i = 0; i < words; i++)
         for (int h = 0; h < count; h++) {
-            __m512i q = _mm512_set1_epi32(queries[h].words[g * WORDS + i]);
+            __m512i q = _mm512_set1_epi32(queries[h].integers->words[g * WORDS + i]);
             for (int j = 0; j < span; j++)
                 sum[h][j] = _mm512_dpbusd_epi32(sum[h][j], group->keys[i][p / 16 + (size_t)j], q);
         }
@@ -170,7 +174,7 @@ INLINE void add_group(struct query *queries, const struct page *page, const unio
         for (int h = 0; h < count; h++) {
             float *weights = queries[h].weights + at;
             __m512 s = g ? _mm512_loadu_ps(weights) : _mm512_setzero_ps();
-            __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(queries[h].scales[g]));
+            __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(queries[h].integers->scales[g]));
             s = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[h][j]), s);
             _mm512_storeu_ps(weights, s);
         }
@@ -400,19 +404,19 @@ INLINE void add_page_for(int count, const struct page *page, struct query *queri
 
 /* ---- rows -------------------------------------------------------------------- */
 
-static void quantize_query(struct query *query, size_t width)
+static void quantize_query(struct integers *out, const float *x, size_t width)
 {
     int8_t q[MAX_HEAD_WIDTH];
     memset(q, 0, sizeof q);
     for (size_t begin = 0; begin < width; begin += GROUP) {
         size_t end = loam_min(begin + GROUP, width), g = begin / GROUP;
         int32_t sum = 0;
-        query->scales[g] = loam_quantize_group(q + begin, query->q + begin, end - begin);
+        out->scales[g] = loam_quantize_group(q + begin, x + begin, end - begin);
         for (size_t i = begin; i < end; i++)
             sum += q[i];
-        query->offsets[g] = -128 * sum;
+        out->offsets[g] = -128 * sum;
     }
-    memcpy(query->words, q, sizeof q);
+    memcpy(out->words, q, sizeof q);
 }
 
 static void divide(float *out, float l, size_t width)
@@ -475,21 +479,24 @@ static void set_query(struct query *query, const struct attention_tile *tile, si
     query->end = position + 1;
     query->first = tile->window && position >= tile->window ? query->end - tile->window : 0;
     if (layout->type == LOAM_KV_Q8_0)
-        quantize_query(query, layout->key_width);
+        quantize_query(query->integers, query->q, layout->key_width);
 }
 
-INLINE void attention(const struct attention_tile *tile, int32_t type)
+/* Up to `most` queries at a time, QUERIES of them after the others to each page:
+ * it is in the nearest cache when the second comes. */
+INLINE void attention(const struct attention_tile *tile, struct query *queries, size_t most,
+                      int32_t type)
 {
     size_t all = tile->row_count * tile->heads_per_kv_head;
-    struct query queries[QUERIES];
-    for (size_t i = 0; i < all; i += QUERIES) {
-        int count = (int)loam_min(QUERIES, all - i);
-        for (int j = 0; j < count; j++)
-            set_query(&queries[j], tile, i + (size_t)j);
+    for (size_t i = 0; i < all; i += most) {
+        size_t count = loam_min(most, all - i);
+        for (size_t j = 0; j < count; j++)
+            set_query(&queries[j], tile, i + j);
         size_t last = queries[count - 1].end - 1;
         for (size_t index = queries[0].first / PAGE; index <= last / PAGE; index++)
-            attend_page(tile, queries, count, index, type);
-        for (int j = 0; j < count; j++)
+            for (size_t j = 0; j < count; j += QUERIES)
+                attend_page(tile, queries + j, (int)loam_min(QUERIES, count - j), index, type);
+        for (size_t j = 0; j < count; j++)
             divide(queries[j].out, queries[j].l, tile->layout->value_width);
     }
 }
@@ -497,17 +504,23 @@ INLINE void attention(const struct attention_tile *tile, int32_t type)
 /* Each in a function of its own: together they would share registers badly. */
 static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
 {
-    attention(tile, LOAM_KV_F32);
+    struct query queries[TOGETHER];
+    attention(tile, queries, TOGETHER, LOAM_KV_F32);
 }
 
 static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
 {
-    attention(tile, LOAM_KV_F16);
+    struct query queries[TOGETHER];
+    attention(tile, queries, TOGETHER, LOAM_KV_F16);
 }
 
 static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
 {
-    attention(tile, LOAM_KV_Q8_0);
+    struct query queries[QUERIES];
+    struct integers integers[QUERIES];
+    for (size_t j = 0; j < QUERIES; j++)
+        queries[j].integers = &integers[j];
+    attention(tile, queries, QUERIES, LOAM_KV_Q8_0);
 }
 
 void loam_avx512_attention(const struct attention_tile *tile)
