@@ -66,7 +66,7 @@ static void check(void)
     static const struct shape shapes[] = {{32, 32, 1},   {40, 36, 2},   {64, 64, 3}, {64, 64, 4},
                                           {80, 80, 5},   {128, 128, 6}, {7, 9, 7},   {64, 128, 8},
                                           {256, 256, 2}, {33, 17, 4},   {1, 1, 1},   {192, 128, 1},
-                                          {576, 512, 1}, {64, 545, 2}};
+                                          {576, 512, 1}, {64, 545, 2},  {641, 8, 2}, {640, 8, 9}};
     static const size_t positions[] = {0, 1, 14, 15, 16, 62, 63, 64, 100, 127, 128, 190};
     static const size_t windows[] = {0, 1, 5, 64, 70};
     for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++)

@@ -25,12 +25,16 @@
 
 enum { QUERIES = 8, TOGETHER = 32, GROUP = 32, MAX_SPAN = 4, WORDS = GROUP / 4 };
 
+/* Wider heads of q8_0, of which no model is known, are the level avx2's: 8 of
+ * their queries would take too much stack. */
+enum { MAX_INTEGERS = 640 };
+
 /* A query of q8_0 keys: four dimensions in a word, and of each group the scale
  * and what -128 in every dimension would add. */
 struct integers {
-    int32_t words[MAX_HEAD_WIDTH / 4];
-    float scales[MAX_HEAD_WIDTH / GROUP];
-    int32_t offsets[MAX_HEAD_WIDTH / GROUP];
+    int32_t words[MAX_INTEGERS / 4];
+    float scales[MAX_INTEGERS / GROUP];
+    int32_t offsets[MAX_INTEGERS / GROUP];
 };
 
 struct query {
@@ -406,7 +410,7 @@ INLINE void add_page_for(int count, const struct page *page, struct query *queri
 
 static void quantize_query(struct integers *out, const float *x, size_t width)
 {
-    int8_t q[MAX_HEAD_WIDTH];
+    int8_t q[MAX_INTEGERS];
     memset(q, 0, sizeof q);
     for (size_t begin = 0; begin < width; begin += GROUP) {
         size_t end = loam_min(begin + GROUP, width), g = begin / GROUP;
@@ -529,6 +533,8 @@ void loam_avx512_attention(const struct attention_tile *tile)
         attention_f32(tile);
     else if (tile->layout->type == LOAM_KV_F16)
         attention_f16(tile);
-    else
+    else if (tile->layout->key_width <= MAX_INTEGERS)
         attention_q8_0(tile);
+    else
+        loam_avx2_attention(tile);
 }
