@@ -16,12 +16,12 @@ enum { SEEDS = sizeof json_seeds / sizeof json_seeds[0], MOST_BYTES = 1 << 14 };
 static long copies;
 static char **files;
 
-/* Where a piece begins: at a mark of JSON. */
+/* Where a piece begins: at a mark of JSON from `at` on, or at the end. */
 static size_t next_mark(const char *text, size_t length, size_t at)
 {
     while (at < length && !strchr("{}[],:\"", text[at]))
         at++;
-    return at;
+    return at < length ? at : length;
 }
 
 static size_t change_bytes(char *text, size_t length, uint64_t *random)
