@@ -16,23 +16,13 @@
  * 64 multiply-adds for vpdpbusd; for 32 numbers of 16 outputs 8 of those and, for
  * sub-scales, 2 (Q4_K), 3 (Q5_K) or 6 (Q6_K) others.
  */
+#include "cpu/x86/stream.h"
 #include "cpu/x86/x86.h"
 #include "quant/blocks.h"
 
-#include <immintrin.h>
 #include <loam/graph.h>
 
-/* See float8.h. */
-#ifdef __OPTIMIZE__
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
-
-enum {
-    ROWS = 8,
-    PREFETCH = 2048 /* bytes ahead of the weights in use */
-};
+enum { ROWS = 8 };
 
 /* Up to ROWS rows of quantised activations at one block. */
 struct rows {
@@ -52,6 +42,14 @@ INLINE __m512i words(const void *bytes)
 INLINE __m512i load(const void *bytes)
 {
     return _mm512_load_si512(bytes);
+}
+
+/* A line of weights for `rows` rows. */
+INLINE __m512i load_line(const void *line, int rows)
+{
+    if (rows == 1)
+        stream_line(line);
+    return load(line);
 }
 
 INLINE __m512i low_nibbles(__m512i bytes)
@@ -96,7 +94,7 @@ INLINE void multiply_nibbles(__m512i sum[ROWS], const uint8_t (*q)[16][4], const
                              size_t width, int rows)
 {
     for (size_t v = 0; v < 4; v++) {
-        __m512i bytes = load(q[v]);
+        __m512i bytes = load_line(q[v], rows);
         multiply(sum, low_nibbles(bytes), high_nibbles(bytes), x, v, width, rows);
     }
 }
@@ -128,8 +126,9 @@ INLINE void unit_q8_0(__m512 acc[ROWS], const void *weights, const struct rows *
         for (int r = 0; r < rows; r++)
             sum[r] = _mm512_set1_epi32(-128 * x->sums32[(size_t)r * (x->width / 32) + b]);
         for (size_t v = 0; v < 4; v++) {
-            __m512i low = _mm512_xor_si512(load(unit->q[b][v]), _mm512_set1_epi8(-128));
-            __m512i high = _mm512_xor_si512(load(unit->q[b][v + 4]), _mm512_set1_epi8(-128));
+            __m512i low = _mm512_xor_si512(load_line(unit->q[b][v], rows), _mm512_set1_epi8(-128));
+            __m512i high =
+                _mm512_xor_si512(load_line(unit->q[b][v + 4], rows), _mm512_set1_epi8(-128));
             multiply(sum, low, high, x->q + 32 * b, v, x->width, rows);
         }
         __m512 d = halves(unit->d[b]);
@@ -225,11 +224,11 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
     (void)blocks; /* one */
     clear(sum, rows);
     for (size_t b = 0; b < 8; b++) {
-        __m512i fifths = load(unit->high[b]), dot[ROWS];
+        __m512i fifths = load_line(unit->high[b], rows), dot[ROWS];
         __m512i scale = pair_scale(k_scale(unit->scales[b]), 0);
         clear(dot, rows);
         for (size_t v = 0; v < 4; v++) {
-            __m512i bytes = load(unit->q[b][v]);
+            __m512i bytes = load_line(unit->q[b][v], rows);
             __m512i first = _mm512_slli_epi16(fifths, 4 - (unsigned)v);
             __m512i second = _mm512_srli_epi16(fifths, (unsigned)v);
             /* nibble | (fifth & bit) */
@@ -252,11 +251,11 @@ INLINE void pair_q6_k(__m512i first[ROWS], __m512i second[ROWS], const struct un
                       size_t p, const struct rows *x, int rows)
 {
     const __m512i bits = _mm512_set1_epi8(48);
-    __m512i high0 = load(unit->high[p][0]), high1 = load(unit->high[p][1]);
+    __m512i high0 = load_line(unit->high[p][0], rows), high1 = load_line(unit->high[p][1], rows);
     clear(first, rows);
     clear(second, rows);
     for (size_t v = 0; v < 4; v++) {
-        __m512i bytes = load(unit->q[p][v]);
+        __m512i bytes = load_line(unit->q[p][v], rows);
         __m512i at0 = v < 3 ? _mm512_slli_epi16(high0, (unsigned)(4 - 2 * v) & 7)
                             : _mm512_srli_epi16(high0, 2);
         __m512i at1 = v < 3 ? _mm512_slli_epi16(high1, (unsigned)(4 - 2 * v) & 7)
@@ -303,10 +302,10 @@ typedef void (*unit_function)(__m512 acc[ROWS], const void *weights, const struc
                               size_t blocks, int rows);
 
 /* One panel for `rows` rows from first_row. elements: numbers of a unit;
- * block: numbers that share a scale. */
+ * block: numbers that share a scale; head_bytes: of a unit before its numbers. */
 INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, size_t output,
                   __mmask16 outputs, size_t first_row, int rows, unit_function unit,
-                  size_t elements, size_t block, size_t unit_bytes)
+                  size_t elements, size_t block, size_t unit_bytes, size_t head_bytes)
 {
     size_t width = tile->width, groups = width / block;
     struct rows x = {.q = tile->q + first_row * width,
@@ -320,9 +319,10 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
         acc[r] = _mm512_setzero_ps();
     for (size_t k = 0; k < width; k += elements) {
         size_t blocks = elements <= width - k ? elements / block : (width - k) / block;
-        if (rows == 1) /* the stream of weights goes on across pages */
-            for (size_t line = 0; line < unit_bytes; line += 64)
-                _mm_prefetch((const char *)weights + PREFETCH + line, _MM_HINT_T0);
+        if (rows == 1) /* the unit asks for its other lines itself */
+            stream_lines(weights, head_bytes);
+        else if (first_row == 0)
+            stream_lines(weights, unit_bytes);
         unit(acc, weights, &x, blocks, rows);
         weights += unit_bytes;
         x.q += elements;
@@ -339,7 +339,7 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
 }
 
 INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t elements,
-                   size_t block, size_t unit_bytes)
+                   size_t block, size_t unit_bytes, size_t head_bytes)
 {
     size_t end = tile->first_output + tile->output_count;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS) {
@@ -348,43 +348,47 @@ INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t el
         size_t count = loam_min(PANEL_ROWS, end - output), row = 0;
         __mmask16 outputs = (__mmask16)((1u << count) - 1);
         for (; row + 8 <= tile->rows; row += 8)
-            panel(tile, weights, output, outputs, row, 8, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, outputs, row, 8, unit, elements, block, unit_bytes,
+                  head_bytes);
         if (row + 4 <= tile->rows) {
-            panel(tile, weights, output, outputs, row, 4, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, outputs, row, 4, unit, elements, block, unit_bytes,
+                  head_bytes);
             row += 4;
         }
         if (row + 2 <= tile->rows) {
-            panel(tile, weights, output, outputs, row, 2, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, outputs, row, 2, unit, elements, block, unit_bytes,
+                  head_bytes);
             row += 2;
         }
         if (row < tile->rows)
-            panel(tile, weights, output, outputs, row, 1, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, outputs, row, 1, unit, elements, block, unit_bytes,
+                  head_bytes);
     }
 }
 
 static void linear_q8_0(const struct linear_tile *tile)
 {
-    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0));
+    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0), offsetof(struct unit_q8_0, q));
 }
 
 static void linear_q4_0(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0));
+    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0), offsetof(struct unit_q4_0, q));
 }
 
 static void linear_q4_k(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k));
+    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k), offsetof(struct unit_q4_k, q));
 }
 
 static void linear_q5_k(const struct linear_tile *tile)
 {
-    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k));
+    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k), offsetof(struct unit_q5_k, high));
 }
 
 static void linear_q6_k(const struct linear_tile *tile)
 {
-    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k));
+    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, high));
 }
 
 #include "cpu/x86/linear_integers512.h"

@@ -195,8 +195,8 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
     memset(acc, 0, rows * sizeof *acc);
     for (size_t k = 0; k < width; k += elements, weights += bytes) {
         size_t count = loam_min(elements, width - k);
-        for (size_t line = 0; line < bytes; line += 64) /* the stream goes on across pages */
-            _mm_prefetch((const char *)weights + PREFETCH + line, _MM_HINT_T0);
+        if (first_row == 0)
+            stream_lines(weights, bytes);
         loam_integers_unit(&unit, type, weights, count / type->block_elements);
         if (SIGNED_DEPTH(type) == 4)
             unit_part(acc, &unit, x, type, count, rows, 4);

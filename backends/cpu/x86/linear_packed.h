@@ -19,14 +19,11 @@
 #ifndef LOAM_BACKENDS_CPU_X86_LINEAR_PACKED_H
 #define LOAM_BACKENDS_CPU_X86_LINEAR_PACKED_H
 
-#include "cpu/x86/float8.h"
+#include "cpu/x86/stream.h"
 #include "cpu/x86/x86.h"
 #include "quant/blocks.h"
 
-enum {
-    ROWS = 4,
-    PREFETCH = 2048 /* bytes ahead of the weights in use */
-};
+enum { ROWS = 4 };
 
 /* Up to ROWS rows of quantised activations at one block. */
 struct rows {
@@ -46,6 +43,14 @@ INLINE __m256i words(const void *bytes)
 INLINE __m256i load(const void *bytes)
 {
     return _mm256_load_si256(bytes);
+}
+
+/* Half a line of weights for `rows` rows. */
+INLINE __m256i load_half(const void *line, size_t half, int rows)
+{
+    if (rows == 1 && half == 0)
+        stream_line(line);
+    return load((const unsigned char *)line + 32 * half);
 }
 
 INLINE __m256i nibble_mask(void)
@@ -138,7 +143,7 @@ INLINE void multiply_nibbles(__m256i sum[ROWS], const uint8_t (*q)[16][4], size_
                              const int8_t *x, size_t width, int rows)
 {
     for (size_t v = 0; v < 4; v++) {
-        __m256i bytes = load(q[v][8 * half]);
+        __m256i bytes = load_half(q[v], half, rows);
         __m256i low = _mm256_and_si256(bytes, nibble_mask()), high = high_nibbles(bytes);
         for (int r = 0; r < rows; r++) {
             const int8_t *at = x + (size_t)r * width + 4 * v;
@@ -179,7 +184,7 @@ INLINE void unit_q8_0(__m256 acc[2][ROWS], const void *weights, const struct row
             for (int r = 0; r < rows; r++)
                 sum[r] = _mm256_setzero_si256();
             for (size_t v = 0; v < 8; v++) {
-                __m256i bytes = load(unit->q[b][v][8 * half]);
+                __m256i bytes = load_half(unit->q[b][v], half, rows);
 #ifdef __AVXVNNI__
                 /* q + 128 as unsigned; 128 times the sum of x comes off below */
                 __m256i shifted = _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
@@ -273,7 +278,7 @@ INLINE void multiply_fifths(__m256i sum[ROWS], const uint8_t (*q)[16][4], __m256
                             size_t half, const int8_t *x, size_t width, int rows)
 {
     const __m256i bit = _mm256_set1_epi8(16);
-    __m256i bytes = load(q[v][8 * half]);
+    __m256i bytes = load_half(q[v], half, rows);
     __m256i first = _mm256_and_si256(_mm256_slli_epi16(fifths, 4 - (int)v), bit);
     __m256i second = _mm256_and_si256(_mm256_srli_epi16(fifths, (int)v), bit);
     __m256i low = _mm256_or_si256(_mm256_and_si256(bytes, nibble_mask()), first);
@@ -295,7 +300,8 @@ INLINE void unit_q5_k(__m256 acc[2][ROWS], const void *weights, const struct row
         for (int r = 0; r < rows; r++)
             sum[r] = _mm256_setzero_si256();
         for (size_t b = 0; b < 8; b++) {
-            __m256i scale = k_scale(unit->scales[b], half), fifths = load(unit->high[b][8 * half]);
+            __m256i scale = k_scale(unit->scales[b], half),
+                    fifths = load_half(unit->high[b], half, rows);
             for (size_t v = 0; v < 4; v += FIFTHS) {
                 __m256i dot[ROWS];
                 for (int r = 0; r < rows; r++)
@@ -318,7 +324,8 @@ INLINE void unit_q5_k(__m256 acc[2][ROWS], const void *weights, const struct row
 INLINE void multiply_sixths(__m256i sum[ROWS], const struct unit_q6_k *unit, size_t p, size_t i,
                             size_t v, size_t half, const struct rows *x, int rows)
 {
-    __m256i bytes = load(unit->q[p][v][8 * half]), high = load(unit->high[p][i][8 * half]);
+    __m256i bytes = load_half(unit->q[p][v], half, i == 0 ? rows : 0);
+    __m256i high = load_half(unit->high[p][i], half, v == 0 ? rows : 0);
     high = v < 3 ? _mm256_slli_epi16(high, 4 - 2 * (int)v) : _mm256_srli_epi16(high, 2);
     bytes = i ? high_nibbles(bytes) : _mm256_and_si256(bytes, nibble_mask());
     bytes = _mm256_or_si256(bytes, _mm256_and_si256(high, _mm256_set1_epi8(48)));
@@ -399,10 +406,10 @@ INLINE void store(const struct linear_tile *tile, size_t row, size_t output, siz
 }
 
 /* One panel for `rows` rows from first_row. elements: numbers of a unit;
- * block: numbers that share a scale. */
+ * block: numbers that share a scale; head_bytes: of a unit before its numbers. */
 INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, size_t output,
                   size_t count, size_t first_row, int rows, unit_function unit, size_t elements,
-                  size_t block, size_t unit_bytes)
+                  size_t block, size_t unit_bytes, size_t head_bytes)
 {
     size_t width = tile->width, groups = width / block;
     struct rows x = {.q = tile->q + first_row * width,
@@ -416,9 +423,10 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
         acc[0][r] = acc[1][r] = _mm256_setzero_ps();
     for (size_t k = 0; k < width; k += elements) {
         size_t blocks = elements <= width - k ? elements / block : (width - k) / block;
-        if (rows == 1) /* the stream of weights goes on across pages */
-            for (size_t line = 0; line < unit_bytes; line += 64)
-                _mm_prefetch((const char *)weights + PREFETCH + line, _MM_HINT_T0);
+        if (rows == 1) /* the unit asks for its other lines itself */
+            stream_lines(weights, head_bytes);
+        else if (first_row == 0)
+            stream_lines(weights, unit_bytes);
         unit(acc, weights, &x, blocks, rows);
         weights += unit_bytes;
         x.q += elements;
@@ -431,7 +439,7 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
 }
 
 INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t elements,
-                   size_t block, size_t unit_bytes)
+                   size_t block, size_t unit_bytes, size_t head_bytes)
 {
     size_t end = tile->first_output + tile->output_count;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS) {
@@ -439,39 +447,42 @@ INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t el
             (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
         size_t count = loam_min(PANEL_ROWS, end - output), row = 0;
         for (; row + 4 <= tile->rows; row += 4)
-            panel(tile, weights, output, count, row, 4, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, count, row, 4, unit, elements, block, unit_bytes,
+                  head_bytes);
         if (row + 2 <= tile->rows) {
-            panel(tile, weights, output, count, row, 2, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, count, row, 2, unit, elements, block, unit_bytes,
+                  head_bytes);
             row += 2;
         }
         if (row < tile->rows)
-            panel(tile, weights, output, count, row, 1, unit, elements, block, unit_bytes);
+            panel(tile, weights, output, count, row, 1, unit, elements, block, unit_bytes,
+                  head_bytes);
     }
 }
 
 void LINEAR(q8_0)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0));
+    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0), offsetof(struct unit_q8_0, q));
 }
 
 void LINEAR(q4_0)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0));
+    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0), offsetof(struct unit_q4_0, q));
 }
 
 void LINEAR(q4_k)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k));
+    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k), offsetof(struct unit_q4_k, q));
 }
 
 void LINEAR(q5_k)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k));
+    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k), offsetof(struct unit_q5_k, high));
 }
 
 void LINEAR(q6_k)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k));
+    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, high));
 }
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking for weights before they are used, where one row reads them once: what comes
+ * FAR bytes later goes to L2, what comes NEAR bytes later from there to L1, each line
+ * asked for as its forerunner is used, so that L1's few outstanding requests never
+ * fill up and none of them waits for memory. The machine's own prefetchers end at
+ * each page of 4 KB. Addresses beyond the weights are harmless: they fault not.
+ */
+#ifndef LOAM_BACKENDS_CPU_X86_STREAM_H
+#define LOAM_BACKENDS_CPU_X86_STREAM_H
+
+#include "cpu/x86/float8.h"
+
+enum { STREAM_FAR = 8192, STREAM_NEAR = 3072 };
+
+/* `line` (64 bytes) is in use now. */
+INLINE void stream_line(const void *line)
+{
+    _mm_prefetch((const char *)((uintptr_t)line + STREAM_FAR), _MM_HINT_T1);
+    _mm_prefetch((const char *)((uintptr_t)line + STREAM_NEAR), _MM_HINT_T0);
+}
+
+/* The same for all lines that begin in the `bytes` from `first`. */
+INLINE void stream_lines(const void *first, size_t bytes)
+{
+    for (size_t line = 0; line < bytes; line += 64)
+        stream_line((const void *)((uintptr_t)first + line));
+}
+
+#endif
