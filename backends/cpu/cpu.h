@@ -72,6 +72,8 @@ enum phase_kind {
     PHASE_KINDS
 };
 
+enum { BATCH_MOST = 8 };
+
 /* One set of tiles. Buffers are numbers in the program's layout. */
 struct phase {
     enum phase_kind kind;
@@ -81,6 +83,8 @@ struct phase {
     int32_t quantized; /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with
                           its rotation; else -1 */
     uint32_t group;    /* PHASE_QUANTIZE: numbers that share a scale */
+    uint32_t moment;   /* products of one value that follow one another have the same: they run
+                          together, BATCH_MOST at most; all other phases run alone */
     uint32_t product;  /* PHASE_EXPERT_...: EXPERT_GATE, EXPERT_UP or EXPERT_DOWN */
 };
 
@@ -106,10 +110,11 @@ struct cpu_program {
     const loam_graph *graph;
     struct phase *phases;
     size_t phase_count, phase_capacity;
+    uint32_t moment;       /* of the phase that is added next */
     uint32_t *phase_ends;  /* [segment_count]: phases up to the end of each segment of the plan */
-    struct layout scratch; /* moments are phases */
+    struct layout scratch; /* by the moments of phases */
     int32_t *value_buffer; /* [node_count]: buffer of each tensor's value, or NO_BUFFER */
-    struct kv_layout *layouts; /* [attention_count] */
+    struct kv_layout *layouts;       /* [attention_count] */
     struct expert_buffers *mixtures; /* [mixture_count] */
     uint64_t page_bytes;
     unsigned char *scratch_memory; /* taken by allocate */

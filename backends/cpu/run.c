@@ -186,25 +186,61 @@ static uint32_t cut_linear(struct work *work)
     return work->row_tiles * divide_up(weight->rows, work->outputs_per_tile);
 }
 
-static bool run_phase(struct work *work, uint32_t output_count)
+/* Products that run together, and their tiles one after the other. */
+struct batch {
+    struct work works[BATCH_MOST];
+    uint32_t ends[BATCH_MOST]; /* tiles up to the end of each product */
+    size_t count;
+};
+
+static void run_batch_tile(void *context, uint32_t tile, int32_t worker)
+{
+    struct batch *batch = context;
+    size_t i = 0;
+    while (batch->ends[i] <= tile)
+        i++;
+    run_linear_tile(&batch->works[i], tile - (i ? batch->ends[i - 1] : 0), worker);
+}
+
+/* The products of one value from phase *next on; *next: the phase after them. */
+static bool run_products(const struct work *first, size_t *next)
+{
+    const struct cpu_program *program = first->program;
+    struct batch batch = {.count = 0};
+    uint32_t tiles = 0;
+    for (; *next < program->phase_count && program->phases[*next].moment == first->phase->moment;
+         ++*next) {
+        struct work *work = &batch.works[batch.count];
+        *work = *first;
+        work->phase = &program->phases[*next];
+        if (work->step->observe)
+            loam_observe_phase(work);
+        tiles += cut_linear(work);
+        batch.ends[batch.count++] = tiles;
+    }
+    return loam_pool_run(program->backend->pool, tiles, run_batch_tile, &batch, first->step->stop,
+                         first->step->stop_user);
+}
+
+/* Runs phase *next and those that run together with it; *next: the one after them. */
+static bool run_phase(struct work *work, uint32_t output_count, size_t *next)
 {
     const struct phase *phase = work->phase;
     const struct node *node = phase->node;
     const loam_step_descriptor *step = work->step;
-    work->rows = node->outputs_only ? output_count : step->rows;
+    work->token_rows = work->rows = node->outputs_only ? output_count : step->rows;
+    if (phase->kind == PHASE_LINEAR && work->rows > 0)
+        return run_products(work, next);
+    ++*next;
     if (work->rows == 0)
         return true;
-    work->token_rows = work->rows;
     if (phase->kind >= PHASE_EXPERT_GATHER && phase->kind <= PHASE_EXPERT_ACTIVATE)
         work->rows *= node->experts.used;
     if (step->observe)
         loam_observe_phase(work);
     void (*run)(void *, uint32_t, int32_t) = run_row_tile;
     uint32_t tiles;
-    if (phase->kind == PHASE_LINEAR) {
-        tiles = cut_linear(work);
-        run = run_linear_tile;
-    } else if (phase->kind == PHASE_STORE || phase->kind == PHASE_ATTENTION) {
+    if (phase->kind == PHASE_STORE || phase->kind == PHASE_ATTENTION) {
         work->row_tiles = work->program->sequence_tiles[step->sequence_count];
         bool store = phase->kind == PHASE_STORE;
         tiles = work->row_tiles * (store ? 1 : node->attention.kv_heads);
@@ -251,10 +287,10 @@ loam_status loam_cpu_run(struct program *given, uint32_t segment, const loam_ste
 {
     struct cpu_program *program = (struct cpu_program *)given;
     uint32_t outputs = prepare(program, step);
-    for (size_t i = segment ? program->phase_ends[segment - 1] : 0;
-         i < program->phase_ends[segment]; i++) {
-        struct work work = {.program = program, .step = step, .phase = &program->phases[i]};
-        if (!run_phase(&work, outputs))
+    size_t next = segment ? program->phase_ends[segment - 1] : 0;
+    while (next < program->phase_ends[segment]) {
+        struct work work = {.program = program, .step = step, .phase = &program->phases[next]};
+        if (!run_phase(&work, outputs, &next))
             return loam_fail(error, LOAM_CANCELLED, "the step was cancelled");
     }
     for (uint32_t i = 0; step->sequence_numeric && i < step->sequence_count; i++)

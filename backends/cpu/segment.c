@@ -9,14 +9,13 @@
 
 int32_t loam_segment_buffer(struct cpu_program *program, uint64_t bytes)
 {
-    return loam_layout_add(&program->scratch, program->backend->memory, bytes,
-                           (uint32_t)program->phase_count);
+    return loam_layout_add(&program->scratch, program->backend->memory, bytes, program->moment);
 }
 
 /* Keeps a buffer until the phase that is added next. */
 void loam_segment_use(struct cpu_program *program, int32_t buffer)
 {
-    loam_layout_keep(&program->scratch, buffer, (uint32_t)program->phase_count);
+    loam_layout_keep(&program->scratch, buffer, program->moment);
 }
 
 static void use_value(struct cpu_program *program, loam_tensor tensor)
@@ -31,7 +30,8 @@ bool loam_segment_add(struct cpu_program *program, const struct phase *phase)
                           &program->phase_capacity, (uint64_t)program->phase_count + 1,
                           sizeof *phase))
         return false;
-    program->phases[program->phase_count++] = *phase;
+    program->phases[program->phase_count] = *phase;
+    program->phases[program->phase_count++].moment = program->moment++;
     return true;
 }
 
@@ -165,8 +165,23 @@ static bool is_outgoing(const struct cpu_program *program, loam_tensor tensor)
     return tensor == program->graph->result || program->plan->staged[tensor] != NO_BUFFER;
 }
 
+/* Whether a product can run together with the phase added last, which is one of the
+ * same value: neither needs the other. */
+static bool joins_last(const struct cpu_program *program, const struct phase *phase,
+                       size_t segment_begin)
+{
+    if (phase->kind != PHASE_LINEAR || program->phase_count == segment_begin)
+        return false;
+    const struct phase *last = &program->phases[program->phase_count - 1];
+    size_t together = 0;
+    for (size_t i = program->phase_count; i > segment_begin; i--)
+        together += program->phases[i - 1].moment == last->moment;
+    return last->kind == PHASE_LINEAR && last->node->inputs[0] == phase->node->inputs[0] &&
+           last->node->outputs_only == phase->node->outputs_only && together < BATCH_MOST;
+}
+
 /* All phases of one node. */
-static bool add_node(struct cpu_program *program, loam_tensor tensor)
+static bool add_node(struct cpu_program *program, loam_tensor tensor, size_t segment_begin)
 {
     const struct node *node = loam_graph_node(program->graph, tensor);
     struct phase phase = {.kind = kind_of(node),
@@ -176,6 +191,8 @@ static bool add_node(struct cpu_program *program, loam_tensor tensor)
                           .out_scales = NO_BUFFER};
     if (!add_preparation(program, &phase))
         return false;
+    if (joins_last(program, &phase, segment_begin))
+        program->moment--;
     if (!is_outgoing(program, tensor)) {
         phase.out = loam_segment_buffer(program, loam_plan_rows(program->plan, node) * node->width *
                                                      sizeof(float));
@@ -231,8 +248,9 @@ static bool add_segments(struct cpu_program *program)
         program->value_buffer[i] = NO_BUFFER;
     for (size_t s = 0; s < plan->segment_count; s++) {
         const struct segment *segment = &plan->segments[s];
+        size_t begin = program->phase_count;
         for (loam_tensor i = segment->first; i < segment->end; i++)
-            if (plan->backend_of[i] == CPU_BACKEND && !add_node(program, i))
+            if (plan->backend_of[i] == CPU_BACKEND && !add_node(program, i, begin))
                 return false;
         program->phase_ends[s] = (uint32_t)program->phase_count;
     }
