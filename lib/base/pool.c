@@ -33,7 +33,6 @@ struct pool {
     int32_t threads, started; /* workers 1 to started - 1 have a thread */
     int32_t spin_rounds;
     int64_t process;
-    struct worker *workers;
     struct lock lock; /* held during a phase */
 
     /* The phase. */
@@ -42,14 +41,16 @@ struct pool {
     int32_t (*stop)(void *user);
     void *stop_user;
     uint32_t tiles;
-    atomic_uint done;    /* tiles */
     atomic_bool stopped; /* tiles were skipped */
 
-    atomic_uint phase; /* number of the phase published last */
+    /* What workers write, or wait for, apart from what all of them read. */
+    _Alignas(CACHE_LINE) atomic_uint done;  /* tiles */
+    _Alignas(CACHE_LINE) atomic_uint phase; /* number of the phase published last */
     atomic_bool ending;
     atomic_int parked;
     pthread_mutex_t mutex; /* for parking and waking alone */
     pthread_cond_t work, finished;
+    struct worker workers[]; /* [threads] */
 };
 
 static void relax(void)
@@ -112,29 +113,32 @@ static bool steal(struct pool *pool, uint32_t *tile)
     }
 }
 
-static void finish_tile(struct pool *pool)
+static void finish_tiles(struct pool *pool, uint32_t count)
 {
     uint32_t tiles = pool->tiles; /* read before the caller may go on */
-    /* release: what the tile wrote is seen by who reads the last count. */
-    if (atomic_fetch_add_explicit(&pool->done, 1, memory_order_acq_rel) + 1 != tiles)
+    /* release: what the tiles wrote is seen by who reads the last count. */
+    if (atomic_fetch_add_explicit(&pool->done, count, memory_order_acq_rel) + count != tiles)
         return;
     pthread_mutex_lock(&pool->mutex);
     pthread_cond_broadcast(&pool->finished);
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Tiles are counted once there is no other to take: the count goes from core to
+ * core, which takes as long as a small tile. */
 static void work(struct pool *pool, struct worker *worker)
 {
-    uint32_t tile;
+    uint32_t tile, count = 0;
     uint64_t environment = loam_float_environment_set();
-    while (take_own(worker, &tile) || steal(pool, &tile)) {
+    for (; take_own(worker, &tile) || steal(pool, &tile); count++) {
         if (pool->stop && !atomic_load_explicit(&pool->stopped, memory_order_relaxed) &&
             pool->stop(pool->stop_user))
             atomic_store_explicit(&pool->stopped, true, memory_order_relaxed);
         if (!atomic_load_explicit(&pool->stopped, memory_order_relaxed))
             pool->run(pool->context, tile, worker->index);
-        finish_tile(pool);
     }
+    if (count)
+        finish_tiles(pool, count);
     loam_float_environment_restore(environment);
 }
 
@@ -301,29 +305,33 @@ static bool init_waiting(struct pool *pool)
     return false;
 }
 
+static uint64_t pool_bytes(int32_t threads)
+{
+    return sizeof(struct pool) + (uint64_t)threads * sizeof(struct worker);
+}
+
 loam_status loam_pool_create(struct pool **out, struct memory *memory, int32_t threads,
                              const loam_executor *executor, loam_error *error)
 {
-    struct pool *pool = loam_memory_get_zero(memory, 1, sizeof *pool);
+    int32_t cpus = loam_cpu_count();
+    threads = executor ? executor->threads : threads > 0 ? threads : cpus;
+    uint64_t bytes = pool_bytes(threads);
+    struct pool *pool = loam_memory_get_large(memory, bytes); /* aligned to cache lines */
     *out = NULL;
     if (!pool)
-        return loam_fail_memory(error, sizeof *pool);
+        return loam_fail_memory(error, bytes);
+    memset(pool, 0, (size_t)bytes);
     pool->memory = memory;
+    pool->threads = threads;
     if (executor)
         pool->executor = *executor;
-    int32_t cpus = loam_cpu_count();
-    pool->threads = executor ? executor->threads : threads > 0 ? threads : cpus;
     /* With more threads than CPUs, who spins takes the time of who works. */
-    pool->spin_rounds = pool->threads <= cpus ? SPIN_ROUNDS : 0;
+    pool->spin_rounds = threads <= cpus ? SPIN_ROUNDS : 0;
     pool->process = loam_process_id();
-    uint64_t bytes = (uint64_t)pool->threads * sizeof(struct worker);
-    pool->workers = loam_memory_get_large(memory, bytes);
-    if (!pool->workers || !init_waiting(pool)) {
-        loam_memory_free_large(memory, pool->workers, bytes);
-        loam_memory_free(memory, pool);
+    if (!init_waiting(pool)) {
+        loam_memory_free_large(memory, pool, bytes);
         return loam_fail_memory(error, bytes);
     }
-    memset(pool->workers, 0, (size_t)bytes);
     for (int32_t i = 0; i < pool->threads; i++) {
         pool->workers[i].pool = pool;
         pool->workers[i].index = i;
@@ -354,9 +362,7 @@ void loam_pool_destroy(struct pool *pool)
         pthread_mutex_destroy(&pool->mutex);
         loam_lock_end(&pool->lock);
     }
-    loam_memory_free_large(pool->memory, pool->workers,
-                           (uint64_t)pool->threads * sizeof(struct worker));
-    loam_memory_free(pool->memory, pool);
+    loam_memory_free_large(pool->memory, pool, pool_bytes(pool->threads));
 }
 
 int32_t loam_pool_threads(const struct pool *pool)
