@@ -269,7 +269,7 @@ loam_tensor loam_decoder_attend(struct builder *b, const struct decoder *d,
         q = project(b, d, layer, "blk.%u.attn_q", x, 0, q_width);
     }
     loam_tensor k = LOAM_NO_TENSOR, v = LOAM_NO_TENSOR;
-    q = place(b, d, layer, "blk.%u.attn_q_norm", q, layer->heads);
+    /* Products of x in a row run together (backends/cpu/segment.c). */
     if (layer->shared_kv == LOAM_NO_TENSOR) {
         k = project(b, d, layer, "blk.%u.attn_k", x, q_width, k_width);
         v = layer->values_are_keys
@@ -281,6 +281,7 @@ loam_tensor loam_decoder_attend(struct builder *b, const struct decoder *d,
         attention.shares_kv = 1;
         attention.shared_kv = layer->shared_kv;
     }
+    q = place(b, d, layer, "blk.%u.attn_q_norm", q, layer->heads);
     loam_tensor o = loam_graph_attention(b->graph, q, k, v, &attention);
     if (layer->attention_out)
         *layer->attention_out = o;
