@@ -65,7 +65,7 @@ uint64_t loam_cpu_upload_bytes(const struct backend *backend, const struct weigh
 
 void loam_cpu_release_weight(struct backend *backend, struct weight *weight)
 {
-    if (!weight->mapped)
+    if (!weight->mapped && !weight->room)
         loam_memory_free_large(((struct cpu_backend *)backend)->memory, weight->resident,
                                weight->resident_bytes);
     weight->resident = NULL;
@@ -179,7 +179,8 @@ loam_status loam_cpu_upload(struct backend *backend, struct weight *weight,
         return LOAM_OK;
     }
     uint64_t bytes = loam_cpu_weight_bytes(backend, weight);
-    weight->resident = loam_memory_get_large(upload.cpu->memory, bytes);
+    weight->resident =
+        weight->room ? weight->room : loam_memory_get_large(upload.cpu->memory, bytes);
     if (!weight->resident)
         return loam_fail_memory(error, bytes);
     weight->resident_bytes = bytes;

@@ -49,6 +49,12 @@ static loam_status take_weights(struct plan *plan, uint32_t b, loam_error *error
     return LOAM_OK;
 }
 
+/* Weights begin at multiples of 64 bytes. */
+static uint64_t room_of(const struct backend *backend, const struct weight *weight)
+{
+    return (backend->functions->weight_bytes(backend, weight) + 63) & ~UINT64_C(63);
+}
+
 /* What the weights on one backend take. */
 static void measure_weights(struct plan *plan, uint32_t b)
 {
@@ -57,7 +63,7 @@ static void measure_weights(struct plan *plan, uint32_t b)
         const struct weight *weight = &plan->weights[b][i];
         if (!(plan->weight_users[i] >> b & 1))
             continue;
-        plan->size.weight_bytes += backend->functions->weight_bytes(backend, weight);
+        plan->size.weight_bytes += room_of(backend, weight);
         plan->size.upload_bytes =
             loam_max(plan->size.upload_bytes, backend->functions->upload_bytes(backend, weight));
     }
@@ -136,6 +142,7 @@ void loam_plan_release(struct plan *plan)
         if (b != CPU_BACKEND)
             loam_memory_free(graph->memory, plan->weights[b]);
     }
+    loam_memory_free_large(graph->memory, plan->weight_memory, plan->weight_memory_bytes);
     loam_memory_free_large(graph->memory, plan->staging_memory, plan->staging.bytes);
     loam_placement_end(plan);
     loam_memory_free(graph->memory, plan);
@@ -143,10 +150,36 @@ void loam_plan_release(struct plan *plan)
 
 /* ---- compiling ------------------------------------------------------------ */
 
+/* One block for all weights of the CPU: a weight of its own in memory would begin and
+ * end in pages of 4 KB, whose addresses cost more to translate than their bytes to read. */
+static loam_status take_room(struct plan *plan, loam_error *error)
+{
+    struct backend *backend = loam_engine_backend(plan->graph->engine, CPU_BACKEND);
+    struct weight *weights = plan->weights[CPU_BACKEND];
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < plan->graph->weight_count; i++)
+        if (plan->weight_users[i] >> CPU_BACKEND & 1)
+            bytes += room_of(backend, &weights[i]);
+    if (bytes == 0)
+        return LOAM_OK;
+    plan->weight_memory = loam_memory_get_large(plan->graph->memory, bytes);
+    if (!plan->weight_memory)
+        return loam_fail_memory(error, bytes);
+    plan->weight_memory_bytes = bytes;
+    unsigned char *next = plan->weight_memory;
+    for (size_t i = 0; i < plan->graph->weight_count; i++) {
+        if (!(plan->weight_users[i] >> CPU_BACKEND & 1))
+            continue;
+        weights[i].room = next;
+        next += room_of(backend, &weights[i]);
+    }
+    return LOAM_OK;
+}
+
 static loam_status upload(struct plan *plan, const struct weight_reader *reader, loam_error *error)
 {
     loam_engine *engine = plan->graph->engine;
-    loam_status status = LOAM_OK;
+    loam_status status = take_room(plan, error);
     for (size_t i = 0; i < plan->graph->weight_count; i++)
         for (uint32_t b = 0; !status && b <= engine->device_count; b++)
             if (plan->weight_users[i] >> b & 1)

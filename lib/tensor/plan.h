@@ -43,6 +43,8 @@ struct plan {
     struct layout staging;
     int32_t *staged; /* [node_count]: buffer of the staging, or NO_BUFFER */
     unsigned char *staging_memory;
+    unsigned char *weight_memory; /* of the CPU */
+    uint64_t weight_memory_bytes;
     struct graph_size size;
     bool ready; /* weights and scratch are there */
 };

@@ -141,6 +141,7 @@ struct weight {
     uint64_t file_offset; /* where the bytes are if data is NULL */
     const void *mapped;   /* the weight in the form that kernels use, kept by others longer than the
                              graph; or NULL */
+    void *room;           /* for the CPU backend's copy, kept by others; NULL: it takes its own */
     void *resident;       /* the backend's copy */
     uint64_t resident_bytes;
 };
