@@ -26,6 +26,9 @@ extern struct cpu_kernels kernels_scalar, kernels_level;
 extern const char *kernels_level_name;
 extern int32_t kernels_level_id;
 
+/* products.c: the part of its family with many rows. */
+void kernels_check_many_rows(void);
+
 /* amx_model.c: the table of the level amx, but with tiles_model.h. */
 void kernels_amx_model(struct cpu_kernels *kernels);
 

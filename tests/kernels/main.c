@@ -7,6 +7,7 @@
  * A level that the machine or the build lacks is skipped, by name.
  */
 #include "kernels.h"
+#include "tiles_caught.h"
 #include "tiles_model.h"
 
 #include "base/half.h"
@@ -248,6 +249,28 @@ static void check_family(void)
     kernels_forget();
 }
 
+#if defined(LOAM_HAVE_AMX)
+/* The library's own kernels of the level amx, where their instructions fault: some
+ * microseconds each. */
+static void check_amx_caught(void)
+{
+    if (!loam_cpu_levels_available(LOAM_CPU_AVX512))
+        SKIP("the machine lacks avx512, on which the level stands");
+    if (loam_cpu_levels_available(LOAM_CPU_AMX))
+        SKIP("the machine has the instructions");
+    if (!tiles_caught_begin())
+        SKIP("faults are not caught on this system");
+    loam_cpu_levels_fill(&kernels_level, LOAM_CPU_AMX);
+    kernels_check_many_rows();
+    kernels_forget();
+    unsigned long instructions = tiles_caught_end();
+    printf("# %lu instructions caught\n", instructions);
+    CHECK(instructions > 0);
+    CHECK(tiles_model_errors() == 0);
+    CHECK(!tiles_model_configured());
+}
+#endif
+
 #if defined(KERNELS_AMX_MODEL)
 /* The products of the level amx, with tiles in plain C. */
 static void check_amx_model(void)
@@ -285,6 +308,11 @@ static void check_levels(const char *wanted_level, const char *wanted_family)
     kernels_level_name = "amx-model";
     if (is_wanted(wanted_level, kernels_level_name) && is_wanted(wanted_family, "products"))
         test_run("amx-model products", check_amx_model);
+#endif
+#if defined(LOAM_HAVE_AMX)
+    kernels_level_name = "amx-caught";
+    if (is_wanted(wanted_level, kernels_level_name) && is_wanted(wanted_family, "products"))
+        test_run("amx-caught products", check_amx_caught);
 #endif
 }
 

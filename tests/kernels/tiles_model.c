@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* See tiles_model.h. One thread. */
+/* See tiles_model.h. Each thread has its tiles. */
 #include "tiles_model.h"
 
 #include <string.h>
 
 enum { TILES = 8, MOST_ROWS = 16, MOST_BYTES = 64 };
 
-static struct {
+static _Thread_local struct {
     int configured;
     unsigned rows[TILES], bytes[TILES];
     uint8_t data[TILES][MOST_ROWS][MOST_BYTES];
