@@ -53,7 +53,8 @@ INLINE void linear_scaled(const struct linear_tile *tile, unpack_function unpack
         const unsigned char *weights = panel_weights(tile, output);
         struct pass pass = pass_begin(tile, output, 256);
         for (size_t k = 0; k < tile->width; k += 256, weights += unit_bytes) {
-            pass.last = k + 256 == tile->width;
+            if (k + 256 == tile->width)
+                pass_end(&pass);
             prefetch(weights, unit_bytes);
             unpack(&chunk, weights);
             scaled_rows(&pass, &chunk, planes, min_pairs);
@@ -109,7 +110,8 @@ static void integers_scaled(const struct linear_tile *tile)
         const unsigned char *weights = panel_weights(tile, output);
         struct pass pass = pass_begin(tile, output, 256);
         for (size_t k = 0; k < tile->width; k += 256, weights += bytes) {
-            pass.last = k + 256 == tile->width;
+            if (k + 256 == tile->width)
+                pass_end(&pass);
             prefetch(weights, bytes);
             bool one_plane = unpack_integers(&chunk, tile->type, weights);
             integers_scaled_rows(&pass, &chunk, one_plane, tile->type->integers->minima);
@@ -154,7 +156,8 @@ static void linear_q4_0(const struct linear_tile *tile)
         struct pass pass = pass_begin(tile, output, 32);
         for (size_t k = 0; k < tile->width; k += 128, units += 2) {
             chunk.steps = loam_min(STEPS, (tile->width - k) / 32);
-            pass.last = k + 32 * chunk.steps == tile->width;
+            if (k + 32 * chunk.steps == tile->width)
+                pass_end(&pass);
             prefetch((const void *)units, 2 * sizeof *units);
             unpack_q4_0(&unpacked, units, chunk.steps);
             for (size_t s = 0; s < chunk.steps; s++)
@@ -183,7 +186,8 @@ static void linear_q8_0(const struct linear_tile *tile)
         for (size_t k = 0; k < tile->width; k += 128, units += 2) {
             chunk.q = units->q[0][0][0];
             chunk.steps = loam_min(STEPS, (tile->width - k) / 32);
-            pass.last = k + 32 * chunk.steps == tile->width;
+            if (k + 32 * chunk.steps == tile->width)
+                pass_end(&pass);
             prefetch((const void *)units, 2 * sizeof *units);
             for (size_t s = 0; s < chunk.steps; s++)
                 _mm512_store_ps(d[s], halves(units[s / 2].d[s % 2]));
@@ -229,7 +233,8 @@ static void integers_stepped(const struct linear_tile *tile)
             loam_integers_unit(&unit, type, weights, count / type->block_elements);
             for (size_t first = 0; first < count; first += numbers) {
                 numbers = loam_min(STEPS * step, count - first);
-                pass.last = k + first + numbers == tile->width;
+                if (k + first + numbers == tile->width)
+                    pass_end(&pass);
                 integers_steps(&pass, &unit, first, numbers / step, type->integers);
                 pass_advance(&pass, numbers, 32);
             }

@@ -30,7 +30,8 @@ struct pass {
     const float *scales;
     const int16_t *sums32, *sums16;
     size_t groups;
-    bool first, last; /* chunk of the panel */
+    bool first;        /* chunk of the panel */
+    const float *bias; /* of the outputs, to be added behind the last chunk; else NULL */
 };
 
 /* Rows that a tile takes: loaded from `start` on, wanted from `first` on. The last tile
@@ -68,19 +69,22 @@ INLINE void configure(const struct linear_tile *tile, size_t bytes)
     TILES_CONFIGURE(&configuration);
 }
 
-/* The sum of a row before a chunk, and behind it. */
-INLINE __m512 sum_before(const struct pass *pass, size_t row)
+/* Where the sums of a row are. */
+INLINE float *sums_of_row(const struct pass *pass, size_t row)
 {
-    const float *out = pass->tile->out + row * pass->tile->out_stride + pass->output;
+    return pass->tile->out + row * pass->tile->out_stride + pass->output;
+}
+
+/* The sums at `out` before a chunk, and behind it. */
+INLINE __m512 sum_before(const struct pass *pass, const float *out)
+{
     return pass->first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(pass->outputs, out);
 }
 
-INLINE void sum_behind(const struct pass *pass, size_t row, __m512 sum)
+INLINE void sum_behind(const struct pass *pass, float *out, __m512 sum)
 {
-    float *out = pass->tile->out + row * pass->tile->out_stride + pass->output;
-    const float *bias = pass->tile->bias;
-    if (pass->last && bias)
-        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(pass->outputs, bias + pass->output));
+    if (pass->bias)
+        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(pass->outputs, pass->bias));
     _mm512_mask_storeu_ps(out, pass->outputs, sum);
 }
 
@@ -98,6 +102,12 @@ INLINE struct pass pass_begin(const struct linear_tile *tile, size_t output, siz
                          .sums16 = tile->sums16,
                          .groups = tile->width / group,
                          .first = true};
+}
+
+/* This chunk is the panel's last. */
+INLINE void pass_end(struct pass *pass)
+{
+    pass->bias = pass->tile->bias ? pass->tile->bias + pass->output : NULL;
 }
 
 /* On to the next chunk, `numbers` further. */

@@ -44,25 +44,34 @@ INLINE void scaled_steps(const struct pass *pass, const struct scaled_chunk *chu
                          enum planes planes, size_t min_pairs)
 {
     struct tile_rows rows = tile_at(pass->tile, index);
+    size_t row = rows.first + from, line = row - rows.start, width = pass->tile->width;
+    const int32_t(*low)[PANEL_ROWS] = sums->of[2 * (index % 2)] + line;
+    const int32_t(*high)[PANEL_ROWS] = sums->of[2 * (index % 2) + 1] + line;
+    const float *scales = pass->scales + row * pass->groups;
+    size_t x_stride = min_pairs == 8 ? width / 16 : width / 32;
+    const int16_t *x = (min_pairs == 8 ? pass->sums16 : pass->sums32) + row * x_stride;
+    size_t groups = pass->groups, stride = pass->tile->out_stride;
+    float *out = sums_of_row(pass, row);
     __m512 d = _mm512_load_ps(chunk->d), dmin = _mm512_load_ps(chunk->dmin);
-    for (size_t i = from; i < from + count; i++) {
-        size_t row = rows.first + i, line = row - rows.start;
-        const int16_t *x = min_pairs == 8 ? pass->sums16 + row * (pass->tile->width / 16)
-                                          : pass->sums32 + row * (pass->tile->width / 32);
-        float d_x = pass->scales[row * pass->groups];
-        __m512i sum = load(sums->of[2 * (index % 2)][line]);
-        if (planes != ONE_PLANE) {
-            __m512i high = load(sums->of[2 * (index % 2) + 1][line]);
-            sum = _mm512_add_epi32(sum, _mm512_slli_epi32(high, planes == EIGHT_PLANES ? 3 : 8));
-        }
-        __m512 acc = step(sum_before(pass, row), d, d_x, _mm512_cvtepi32_ps(sum));
+    __m512i mins[INTEGERS / 32];
+    for (size_t p = 0; p < min_pairs; p++)
+        mins[p] = load(chunk->mins[p]);
+    for (size_t i = 0; i < count; i++) {
+        __m512i sum = load(low[i]);
+        if (planes != ONE_PLANE)
+            sum = _mm512_add_epi32(
+                sum, _mm512_slli_epi32(load(high[i]), planes == EIGHT_PLANES ? 3 : 8));
+        __m512 acc = step(sum_before(pass, out), d, *scales, _mm512_cvtepi32_ps(sum));
         if (min_pairs) {
             __m512i min_sum = _mm512_setzero_si512();
             for (size_t p = 0; p < min_pairs; p++)
-                min_sum = _mm512_dpwssd_epi32(min_sum, load(chunk->mins[p]), words(x + 2 * p));
-            acc = min_step(acc, dmin, d_x, min_sum);
+                min_sum = _mm512_dpwssd_epi32(min_sum, mins[p], words(x + 2 * p));
+            acc = min_step(acc, dmin, *scales, min_sum);
         }
-        sum_behind(pass, row, acc);
+        sum_behind(pass, out, acc);
+        scales += groups;
+        x += x_stride;
+        out += stride;
     }
 }
 

@@ -37,20 +37,25 @@ INLINE void stepped_steps(const struct pass *pass, const struct stepped_chunk *c
                           size_t numbers, bool minima)
 {
     struct tile_rows rows = tile_at(pass->tile, index);
-    for (size_t i = from; i < from + count; i++) {
-        size_t row = rows.first + i, line = row - rows.start;
-        const float *scales = pass->scales + row * pass->groups;
-        const int16_t *x = numbers == 16 ? pass->sums16 + row * (pass->tile->width / 16)
-                                         : pass->sums32 + row * (pass->tile->width / 32);
-        __m512 acc = sum_before(pass, row);
+    size_t row = rows.first + from, line = row - rows.start, width = pass->tile->width;
+    const float *scales = pass->scales + row * pass->groups;
+    size_t x_stride = numbers == 16 ? width / 16 : width / 32;
+    const int16_t *x = (numbers == 16 ? pass->sums16 : pass->sums32) + row * x_stride;
+    size_t groups = pass->groups, stride = pass->tile->out_stride;
+    float *out = sums_of_row(pass, row);
+    for (size_t i = 0; i < count; i++) {
+        __m512 acc = sum_before(pass, out);
         for (size_t s = 0; s < chunk->steps; s++) {
             float d_x = scales[s * numbers / 32];
             acc = step(acc, _mm512_load_ps(chunk->d[s]), d_x,
-                       _mm512_cvtepi32_ps(load(sums->of[s][line])));
+                       _mm512_cvtepi32_ps(load(sums->of[s][line + i])));
             if (minima)
                 acc = min_step(acc, _mm512_load_ps(chunk->dmin[s]), d_x, _mm512_set1_epi32(x[s]));
         }
-        sum_behind(pass, row, acc);
+        sum_behind(pass, out, acc);
+        scales += groups;
+        x += x_stride;
+        out += stride;
     }
 }
 
