@@ -2,7 +2,7 @@
 /*
  * The level amx: avx512, and products of many rows with packed weights by the
  * tiles of AMX. A tile product takes 16 rows of activations, 16 outputs and 64
- * numbers: 16,384 multiply-adds in 16 cycles, four times what two
+ * numbers: 16,384 multiply-adds in 16 cycles, eight times what two
  * vector ports do. Units of packed weights have the order that its second operand needs.
  *
  * amx_scaled.h: types with integer scales within 256 numbers.
