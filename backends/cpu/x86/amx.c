@@ -18,25 +18,16 @@
 #include "cpu/x86/amx_scaled.h"
 #include "cpu/x86/amx_stepped.h"
 #include "cpu/x86/amx_unpack.h"
+#include "cpu/x86/stream.h"
 #include "cpu/x86/x86.h"
 
 #include <loam/graph.h>
 
-enum {
-    LEAST_ROWS = 9,
-    PREFETCH = 2048 /* bytes ahead of the weights in use */
-};
+enum { LEAST_ROWS = 9 };
 
 static const unsigned char *panel_weights(const struct linear_tile *tile, size_t output)
 {
     return (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
-}
-
-/* The stream of weights goes on across pages. */
-INLINE void prefetch(const unsigned char *weights, size_t bytes)
-{
-    for (size_t line = 0; line < bytes; line += 64)
-        _mm_prefetch((const char *)weights + PREFETCH + line, _MM_HINT_T0);
 }
 
 /* ---- steps of 256 ------------------------------------------------------------- */
@@ -55,7 +46,7 @@ INLINE void linear_scaled(const struct linear_tile *tile, unpack_function unpack
         for (size_t k = 0; k < tile->width; k += 256, weights += unit_bytes) {
             if (k + 256 == tile->width)
                 pass_end(&pass);
-            prefetch(weights, unit_bytes);
+            stream_lines(weights, unit_bytes);
             unpack(&chunk, weights);
             scaled_rows(&pass, &chunk, planes, min_pairs);
             pass_advance(&pass, 256, 256);
@@ -112,7 +103,7 @@ static void integers_scaled(const struct linear_tile *tile)
         for (size_t k = 0; k < tile->width; k += 256, weights += bytes) {
             if (k + 256 == tile->width)
                 pass_end(&pass);
-            prefetch(weights, bytes);
+            stream_lines(weights, bytes);
             bool one_plane = unpack_integers(&chunk, tile->type, weights);
             integers_scaled_rows(&pass, &chunk, one_plane, tile->type->integers->minima);
             pass_advance(&pass, 256, 256);
@@ -158,7 +149,7 @@ static void linear_q4_0(const struct linear_tile *tile)
             chunk.steps = loam_min(STEPS, (tile->width - k) / 32);
             if (k + 32 * chunk.steps == tile->width)
                 pass_end(&pass);
-            prefetch((const void *)units, 2 * sizeof *units);
+            stream_lines(units, 2 * sizeof *units);
             unpack_q4_0(&unpacked, units, chunk.steps);
             for (size_t s = 0; s < chunk.steps; s++)
                 _mm512_store_ps(d[s], halves(units[s / 2].d[s % 2]));
@@ -188,7 +179,7 @@ static void linear_q8_0(const struct linear_tile *tile)
             chunk.steps = loam_min(STEPS, (tile->width - k) / 32);
             if (k + 32 * chunk.steps == tile->width)
                 pass_end(&pass);
-            prefetch((const void *)units, 2 * sizeof *units);
+            stream_lines(units, 2 * sizeof *units);
             for (size_t s = 0; s < chunk.steps; s++)
                 _mm512_store_ps(d[s], halves(units[s / 2].d[s % 2]));
             stepped_rows(&pass, &chunk, 32, false);
@@ -229,7 +220,7 @@ static void integers_stepped(const struct linear_tile *tile)
         struct pass pass = pass_begin(tile, output, 32);
         for (size_t k = 0; k < tile->width; k += elements, weights += bytes) {
             size_t count = loam_min(elements, tile->width - k), numbers;
-            prefetch(weights, bytes);
+            stream_lines(weights, bytes);
             loam_integers_unit(&unit, type, weights, count / type->block_elements);
             for (size_t first = 0; first < count; first += numbers) {
                 numbers = loam_min(STEPS * step, count - first);

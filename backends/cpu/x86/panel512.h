@@ -4,16 +4,7 @@
 #ifndef LOAM_BACKENDS_CPU_X86_PANEL512_H
 #define LOAM_BACKENDS_CPU_X86_PANEL512_H
 
-#include "base/base.h"
-
-#include <immintrin.h>
-
-/* See float8.h. */
-#ifdef __OPTIMIZE__
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
+#include "cpu/x86/float8.h"
 
 INLINE __m512i words(const void *bytes)
 {
