@@ -298,6 +298,7 @@ void loam_kernels_ref(struct cpu_kernels *kernels);  /* the scalar definition */
 void loam_kernels_avx2(struct cpu_kernels *kernels); /* AVX2, FMA, F16C */
 void loam_kernels_avx_vnni(struct cpu_kernels *kernels);
 void loam_kernels_avx512(struct cpu_kernels *kernels);
+void loam_kernels_amx(struct cpu_kernels *kernels);
 void loam_kernels_neon(struct cpu_kernels *kernels);
 void loam_kernels_neon_dotprod(struct cpu_kernels *kernels);
 void loam_kernels_neon_i8mm(struct cpu_kernels *kernels);

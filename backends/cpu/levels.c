@@ -19,6 +19,11 @@ struct level {
 #else
 #define X86(function) NULL
 #endif
+#if defined(LOAM_HAVE_AMX)
+#define AMX(function) function
+#else
+#define AMX(function) NULL
+#endif
 #if defined(__aarch64__)
 #define ARM(function) function
 #else
@@ -33,7 +38,8 @@ static const struct level levels[LOAM_CPU_LEVEL_COUNT] = {
                            X86(loam_kernels_avx_vnni)},
     /* CPUs before 2021 have it without AVX-VNNI. */
     [LOAM_CPU_AVX512] = {"avx512", CPU_AVX2 | CPU_AVX512, LOAM_CPU_AVX2, X86(loam_kernels_avx512)},
-    [LOAM_CPU_AMX] = {"amx", 0, LOAM_CPU_AVX512, NULL},
+    [LOAM_CPU_AMX] = {"amx", CPU_AVX2 | CPU_AVX512 | CPU_AMX, LOAM_CPU_AVX512,
+                      AMX(loam_kernels_amx)},
     [LOAM_CPU_NEON] = {"neon", CPU_NEON, LOAM_CPU_SCALAR, ARM(loam_kernels_neon)},
     [LOAM_CPU_NEON_DOTPROD] = {"neon-dotprod", CPU_NEON | CPU_DOTPROD, LOAM_CPU_NEON,
                                ARM(loam_kernels_neon_dotprod)},
@@ -62,6 +68,16 @@ bool loam_cpu_levels_available(int32_t level)
         return true;
     return loam_cpu_levels_built(level) &&
            (loam_cpu_features() & levels[level].features) == levels[level].features;
+}
+
+bool loam_cpu_levels_request(int32_t level)
+{
+    return !(levels[level].features & CPU_AMX) || loam_cpu_request_tiles();
+}
+
+int32_t loam_cpu_levels_below(int32_t level)
+{
+    return levels[level].below;
 }
 
 int32_t loam_cpu_levels_best(void)

@@ -17,6 +17,13 @@ bool loam_cpu_levels_available(int32_t level);
 /* The level that BEST stands for here. */
 int32_t loam_cpu_levels_best(void);
 
+/* Asks the system for what an available level needs of it: the level amx the tiles, which
+ * the process then keeps. False: refused. To be called before kernels of the level run. */
+bool loam_cpu_levels_request(int32_t level);
+
+/* The level that a level stands on; 0 below the lowest. */
+int32_t loam_cpu_levels_below(int32_t level);
+
 /* Fills the table for an available level, never BEST. */
 void loam_cpu_levels_fill(struct cpu_kernels *kernels, int32_t level);
 

@@ -296,7 +296,7 @@ enum {
     LOAM_CPU_AVX2 = 2,   /* x86-64 with AVX2, FMA and F16C */
     LOAM_CPU_AVX_VNNI = 3,     /* and the byte products of AVX-VNNI */
     LOAM_CPU_AVX512 = 4,       /* AVX2 and AVX-512 F, BW, DQ, VL, VNNI */
-    LOAM_CPU_AMX = 5,          /* not in this version */
+    LOAM_CPU_AMX = 5,          /* AVX-512 and the tiles of AMX with their byte products */
     LOAM_CPU_NEON = 6,         /* AArch64 */
     LOAM_CPU_NEON_DOTPROD = 7, /* and its byte products (Armv8.2) */
     LOAM_CPU_NEON_I8MM = 8,    /* and its byte matrix products (Armv8.6) */
@@ -359,6 +359,14 @@ struct loam_engine_options {
     const loam_executor *executor;   /* copied; NULL: threads of the engine's own */
     loam_log_function log;           /* NULL: silent */
     void *log_user;
+    /* 1: leaves AMX alone; BEST then stands for the next level, and AMX is
+     * UNSUPPORTED. 0: where AMX is the level, the engine asks the system for its tile
+     * registers (on Linux, arch_prctl(ARCH_REQ_XCOMP_PERM)). That holds for the whole
+     * process until it ends: signal frames of threads that have used them grow by 8 KB, and
+     * sigaltstack refuses stacks too small for that. Where the system refuses, BEST
+     * stands for the next level as well. */
+    int32_t no_tiles;
+    int32_t reserved;
 };
 
 typedef struct loam_engine_info {

@@ -94,16 +94,34 @@ static void destroy(loam_engine *engine)
     host.release(host.user, engine, sizeof *engine, 16);
 }
 
+/* The level that runs: the one wanted, or for BEST the best that may. */
+static loam_status choose_level(int32_t *out, const loam_engine_options *options, loam_error *error)
+{
+    int32_t level =
+        options->cpu_level == LOAM_CPU_BEST ? loam_cpu_levels_best() : options->cpu_level;
+    *out = level;
+    if (level != LOAM_CPU_AMX)
+        return LOAM_OK;
+    if (!options->no_tiles && loam_cpu_levels_request(level))
+        return LOAM_OK;
+    if (options->cpu_level != LOAM_CPU_BEST)
+        return loam_fail(error, LOAM_UNSUPPORTED, "engine options: CPU level amx, but %s",
+                         options->no_tiles ? "no_tiles is set" : "the system lends no tiles");
+    *out = loam_cpu_levels_below(level);
+    return LOAM_OK;
+}
+
 static loam_status fill(loam_engine *engine, const loam_engine_options *options,
                         const loam_executor *executor, loam_error *error)
 {
     engine->process = loam_process_id();
-    engine->cpu_level =
-        options->cpu_level == LOAM_CPU_BEST ? loam_cpu_levels_best() : options->cpu_level;
     engine->log = options->log;
     engine->log_user = options->log_user;
-    loam_status status = loam_pool_create(&engine->pool, &engine->memory, options->threads,
-                                          options->executor ? executor : NULL, error);
+    loam_status status = choose_level(&engine->cpu_level, options, error);
+    if (status)
+        return status;
+    status = loam_pool_create(&engine->pool, &engine->memory, options->threads,
+                              options->executor ? executor : NULL, error);
     if (status)
         return status;
     return loam_cpu_create(&engine->backend, &engine->memory, engine->pool, engine->cpu_level,
@@ -130,6 +148,9 @@ loam_status loam_engine_create(loam_engine **out, const loam_engine_options *giv
     if (!loam_cpu_level_available(options.cpu_level))
         return loam_fail(error, LOAM_UNSUPPORTED, "engine options: CPU level %d is not available",
                          (int)options.cpu_level);
+    if (options.no_tiles != 0 && options.no_tiles != 1)
+        return loam_fail(error, LOAM_INVALID_ARGUMENT,
+                         "engine options: no_tiles is %d, expected 0 or 1", (int)options.no_tiles);
     if (options.threads < 0 || options.threads > 1024)
         return loam_fail(error, LOAM_INVALID_ARGUMENT,
                          "engine options: threads is %d, expected 0 to 1024", (int)options.threads);

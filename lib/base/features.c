@@ -3,6 +3,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* Registers that the system saves when it switches threads. */
 static uint32_t saved_state(void)
@@ -10,6 +14,48 @@ static uint32_t saved_state(void)
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return low;
+}
+
+#if defined(__linux__)
+/* Linux lends the registers for tile data, component 18 of a thread's state, to a
+ * process that asks (the kernel's Documentation/arch/x86/xstate.rst). */
+enum { GET_SUPPORTED = 0x1021, REQUEST = 0x1023, TILE_DATA = 18 };
+
+static bool lends_tiles(void)
+{
+    uint64_t components = 0;
+    return syscall(SYS_arch_prctl, GET_SUPPORTED, &components) == 0 && components >> TILE_DATA & 1;
+}
+
+bool loam_cpu_request_tiles(void)
+{
+    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
+#else
+static bool lends_tiles(void)
+{
+    return false;
+}
+
+bool loam_cpu_request_tiles(void)
+{
+    return false;
+}
+#endif
+
+/* Tiles of at least the size that kernels use, the products of bytes, and a
+ * system that saves and lends them. */
+static bool has_tiles(void)
+{
+    enum { TILE_STATE = 0x60000, PALETTE = 1 };
+    uint32_t a, b, c, d;
+    const uint32_t wanted = 1u << 24 | 1u << 25; /* AMX-TILE, AMX-INT8 */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & wanted) != wanted ||
+        (saved_state() & TILE_STATE) != TILE_STATE ||
+        !__get_cpuid_count(0x1D, PALETTE, &a, &b, &c, &d))
+        return false;
+    uint32_t row_bytes = b & 0xFFFF, tiles = b >> 16, rows = c & 0xFFFF;
+    return row_bytes >= 64 && tiles >= 8 && rows >= 16 && lends_tiles();
 }
 
 uint32_t loam_cpu_features(void)
@@ -27,6 +73,7 @@ uint32_t loam_cpu_features(void)
     if ((b & wide) == wide && c & bit_AVX512VNNI &&
         (saved_state() & ZMM_AND_MASKS) == ZMM_AND_MASKS)
         features |= CPU_AVX512;
+    features |= has_tiles() ? CPU_AMX : 0;
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 4)
         features |= CPU_AVX_VNNI;
     return features;
@@ -59,4 +106,11 @@ uint32_t loam_cpu_features(void)
     return 0;
 }
 
+#endif
+
+#if !defined(__x86_64__)
+bool loam_cpu_request_tiles(void)
+{
+    return false;
+}
 #endif

@@ -26,6 +26,12 @@ extern struct cpu_kernels kernels_scalar, kernels_level;
 extern const char *kernels_level_name;
 extern int32_t kernels_level_id;
 
+/* products.c: the part of its family with many rows. */
+void kernels_check_many_rows(void);
+
+/* amx_model.c: the table of the level amx, but with tiles_model.h. */
+void kernels_amx_model(struct cpu_kernels *kernels);
+
 /* Combinations compared since the program began. */
 extern unsigned long kernels_combinations;
 
@@ -47,6 +53,7 @@ enum {
     VALUES_SMALL, /* subnormal, and zero */
     VALUES_ZERO,
     VALUES_SPIKES,  /* mostly zero, some large */
+    VALUES_ONES,    /* all 1: integers of 127, the largest sums */
     VALUES_HOSTILE, /* any bits: NaN and infinity as well */
     VALUES_KINDS
 };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *     kernels                                     every level against the scalar one (TAP)
+ *     kernels [--level L] [--family F]            every level against the scalar one (TAP)
  *     kernels --bench [--level L] [--family F]    times
  *     kernels --bench --cost ...                  times beside those without rules
  *
  * A level that the machine or the build lacks is skipped, by name.
  */
 #include "kernels.h"
+#include "tiles_caught.h"
+#include "tiles_model.h"
 
 #include "base/half.h"
 #include "base/thread.h"
@@ -87,6 +89,8 @@ static float value(int kind)
     case VALUES_HOSTILE:
         return bits % 8 == 0 ? loam_float_from_bits(bits | 0x7F800000u)
                              : loam_float_from_bits(bits);
+    case VALUES_ONES:
+        return 1;
     default:
         return plain();
     }
@@ -238,9 +242,78 @@ static void check_family(void)
         SKIP("the level is not in this build");
     if (!loam_cpu_levels_available(kernels_level_id))
         SKIP("the machine lacks the level");
+    if (!loam_cpu_levels_request(kernels_level_id))
+        SKIP("the system refuses what the level needs");
     loam_cpu_levels_fill(&kernels_level, kernels_level_id);
     family->check();
     kernels_forget();
+}
+
+#if defined(LOAM_HAVE_AMX)
+/* The library's own kernels of the level amx, where their instructions fault: some
+ * microseconds each. */
+static void check_amx_caught(void)
+{
+    if (!loam_cpu_levels_available(LOAM_CPU_AVX512))
+        SKIP("the machine lacks avx512, on which the level stands");
+    if (loam_cpu_levels_available(LOAM_CPU_AMX))
+        SKIP("the machine has the instructions");
+    if (!tiles_caught_begin())
+        SKIP("faults are not caught on this system");
+    loam_cpu_levels_fill(&kernels_level, LOAM_CPU_AMX);
+    kernels_check_many_rows();
+    kernels_forget();
+    unsigned long instructions = tiles_caught_end();
+    printf("# %lu instructions caught\n", instructions);
+    CHECK(instructions > 0);
+    CHECK(tiles_model_errors() == 0);
+    CHECK(!tiles_model_configured());
+}
+#endif
+
+#if defined(KERNELS_AMX_MODEL)
+/* The products of the level amx, with tiles in plain C. */
+static void check_amx_model(void)
+{
+    if (!loam_cpu_levels_available(LOAM_CPU_AVX512))
+        SKIP("the machine lacks avx512, on which the level stands");
+    loam_cpu_levels_fill(&kernels_level, LOAM_CPU_AVX512);
+    kernels_amx_model(&kernels_level);
+    family_products.check();
+    kernels_forget();
+    CHECK(tiles_model_errors() == 0);
+    CHECK(!tiles_model_configured());
+}
+#endif
+
+static bool is_wanted(const char *wanted, const char *name)
+{
+    return !wanted || strcmp(wanted, name) == 0;
+}
+
+static void check_levels(const char *wanted_level, const char *wanted_family)
+{
+    for (kernels_level_id = LOAM_CPU_SCALAR + 1; kernels_level_id < LOAM_CPU_LEVEL_COUNT;
+         kernels_level_id++)
+        for (size_t i = 0; i < LOAM_COUNT_OF(families); i++) {
+            char name[64];
+            family = families[i];
+            kernels_level_name = loam_cpu_levels_name(kernels_level_id);
+            snprintf(name, sizeof name, "%s %s", kernels_level_name, family->name);
+            if (is_wanted(wanted_level, kernels_level_name) &&
+                is_wanted(wanted_family, family->name))
+                test_run(name, check_family);
+        }
+#if defined(KERNELS_AMX_MODEL)
+    kernels_level_name = "amx-model";
+    if (is_wanted(wanted_level, kernels_level_name) && is_wanted(wanted_family, "products"))
+        test_run("amx-model products", check_amx_model);
+#endif
+#if defined(LOAM_HAVE_AMX)
+    kernels_level_name = "amx-caught";
+    if (is_wanted(wanted_level, kernels_level_name) && is_wanted(wanted_family, "products"))
+        test_run("amx-caught products", check_amx_caught);
+#endif
 }
 
 static int bench(const char *wanted_level, const char *wanted_family, bool cost)
@@ -249,7 +322,8 @@ static int bench(const char *wanted_level, const char *wanted_family, bool cost)
          kernels_level_id++) {
         kernels_level_name = loam_cpu_levels_name(kernels_level_id);
         if (!loam_cpu_levels_available(kernels_level_id) ||
-            (wanted_level && strcmp(wanted_level, kernels_level_name) != 0))
+            !loam_cpu_levels_request(kernels_level_id) ||
+            !is_wanted(wanted_level, kernels_level_name))
             continue;
         loam_cpu_levels_fill(&kernels_level, kernels_level_id);
         if (cost)
@@ -257,7 +331,7 @@ static int bench(const char *wanted_level, const char *wanted_family, bool cost)
         for (size_t i = 0; !cost && i < LOAM_COUNT_OF(families); i++) {
             if (!families[i]->bench)
                 continue;
-            if (wanted_family && strcmp(wanted_family, families[i]->name) != 0)
+            if (!is_wanted(wanted_family, families[i]->name))
                 continue;
             families[i]->bench();
             kernels_forget();
@@ -280,7 +354,7 @@ int main(int count, char **arguments)
         else if (strcmp(arguments[i], "--family") == 0 && i + 1 < count)
             wanted_family = arguments[++i];
         else {
-            fprintf(stderr, "usage: kernels [--bench [--cost] [--level L] [--family F]]\n");
+            fprintf(stderr, "usage: kernels [--bench [--cost]] [--level L] [--family F]\n");
             return 2;
         }
     }
@@ -291,15 +365,7 @@ int main(int count, char **arguments)
             "   ratio\n");
     if (timing)
         return bench(wanted_level, wanted_family, cost);
-    for (kernels_level_id = LOAM_CPU_SCALAR + 1; kernels_level_id < LOAM_CPU_LEVEL_COUNT;
-         kernels_level_id++)
-        for (size_t i = 0; i < LOAM_COUNT_OF(families); i++) {
-            char name[64];
-            family = families[i];
-            kernels_level_name = loam_cpu_levels_name(kernels_level_id);
-            snprintf(name, sizeof name, "%s %s", kernels_level_name, family->name);
-            test_run(name, check_family);
-        }
+    check_levels(wanted_level, wanted_family);
     printf("# %lu combinations compared\n", kernels_combinations);
     return test_end();
 }

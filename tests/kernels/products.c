@@ -78,6 +78,30 @@ static void compare(struct product *p, bool with_bias)
                            p->outputs);
 }
 
+/* Rows around multiples of 16, which tiles take at once. */
+static void check_many_rows(uint32_t type)
+{
+    static const size_t rows[] = {9, 15, 16, 17, 31, 32, 33, 48, 65}, outputs[] = {16, 7, 37};
+    static const size_t numbers[] = {256, 288, 768, 384, 512};
+    size_t elements = loam_weight_type(type)->block_elements;
+    for (size_t i = 0; i < 2 * LOAM_COUNT_OF(rows); i++) {
+        struct product p;
+        size_t blocks = (numbers[i % LOAM_COUNT_OF(numbers)] + elements - 1) / elements;
+        prepare(&p, type, elements * blocks, rows[i % LOAM_COUNT_OF(rows)],
+                outputs[i % LOAM_COUNT_OF(outputs)],
+                i % 4 == 0 ? VALUES_ONES : (int)(i % VALUES_KINDS), i % 5 == 4);
+        compare(&p, i % 2 == 0);
+        kernels_forget();
+    }
+}
+
+void kernels_check_many_rows(void)
+{
+    for (uint32_t type = 0; type < WEIGHT_TYPES; type++)
+        if (kernels_scalar.linear[type] && loam_weight_type(type)->packing)
+            check_many_rows(type);
+}
+
 static void check(void)
 {
     static const size_t blocks_small[] = {1, 2, 3, 5, 8, 9, 64}, blocks_large[] = {1, 2, 3, 8};
@@ -98,6 +122,7 @@ static void check(void)
                 kernels_forget();
             }
     }
+    kernels_check_many_rows();
 }
 
 static void run(void *context)

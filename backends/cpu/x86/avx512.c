@@ -16,6 +16,7 @@
  * 64 multiply-adds for vpdpbusd; for 32 numbers of 16 outputs 8 of those and, for
  * sub-scales, 2 (Q4_K), 3 (Q5_K) or 6 (Q6_K) others.
  */
+#include "cpu/x86/panel512.h"
 #include "cpu/x86/stream.h"
 #include "cpu/x86/x86.h"
 #include "quant/blocks.h"
@@ -32,45 +33,12 @@ struct rows {
     size_t width, groups; /* strides of q and scales; sums have width / 32 and width / 16 */
 };
 
-INLINE __m512i words(const void *bytes)
-{
-    int32_t word;
-    memcpy(&word, bytes, sizeof word);
-    return _mm512_set1_epi32(word);
-}
-
-INLINE __m512i load(const void *bytes)
-{
-    return _mm512_load_si512(bytes);
-}
-
 /* A line of weights for `rows` rows. */
 INLINE __m512i load_line(const void *line, int rows)
 {
     if (rows == 1)
         stream_line(line);
     return load(line);
-}
-
-INLINE __m512i low_nibbles(__m512i bytes)
-{
-    return _mm512_and_si512(bytes, _mm512_set1_epi8(15));
-}
-
-INLINE __m512i high_nibbles(__m512i bytes)
-{
-    return low_nibbles(_mm512_srli_epi16(bytes, 4));
-}
-
-INLINE __m512 halves(const uint16_t *from)
-{
-    return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)from));
-}
-
-/* acc = fma(d * d_x, sum, acc) */
-INLINE __m512 step(__m512 acc, __m512 d, float d_x, __m512 sum)
-{
-    return _mm512_fmadd_ps(_mm512_mul_ps(d, _mm512_set1_ps(d_x)), sum, acc);
 }
 
 INLINE void clear(__m512i sum[ROWS], int rows)
@@ -158,11 +126,6 @@ INLINE __m512i pair_scale(__m512i scales, size_t i)
 }
 
 /* ---- Q4_K and Q5_K ------------------------------------------------------------- */
-
-INLINE __m512i k_scale(const uint8_t scales[16])
-{
-    return _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i *)(const void *)scales));
-}
 
 /* Takes one block's step with its minima. */
 INLINE void k_step(__m512 acc[ROWS], const __m512 sum[ROWS], const uint16_t *d,
@@ -366,27 +329,27 @@ INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t el
     }
 }
 
-static void linear_q8_0(const struct linear_tile *tile)
+void loam_avx512_linear_q8_0(const struct linear_tile *tile)
 {
     linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0), offsetof(struct unit_q8_0, q));
 }
 
-static void linear_q4_0(const struct linear_tile *tile)
+void loam_avx512_linear_q4_0(const struct linear_tile *tile)
 {
     linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0), offsetof(struct unit_q4_0, q));
 }
 
-static void linear_q4_k(const struct linear_tile *tile)
+void loam_avx512_linear_q4_k(const struct linear_tile *tile)
 {
     linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k), offsetof(struct unit_q4_k, q));
 }
 
-static void linear_q5_k(const struct linear_tile *tile)
+void loam_avx512_linear_q5_k(const struct linear_tile *tile)
 {
     linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k), offsetof(struct unit_q5_k, high));
 }
 
-static void linear_q6_k(const struct linear_tile *tile)
+void loam_avx512_linear_q6_k(const struct linear_tile *tile)
 {
     linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, high));
 }
@@ -395,11 +358,11 @@ static void linear_q6_k(const struct linear_tile *tile)
 
 void loam_kernels_avx512(struct cpu_kernels *kernels)
 {
-    kernels->linear[LOAM_TYPE_Q8_0] = linear_q8_0;
-    kernels->linear[LOAM_TYPE_Q4_0] = linear_q4_0;
-    kernels->linear[LOAM_TYPE_Q4_K] = linear_q4_k;
-    kernels->linear[LOAM_TYPE_Q5_K] = linear_q5_k;
-    kernels->linear[LOAM_TYPE_Q6_K] = linear_q6_k;
+    kernels->linear[LOAM_TYPE_Q8_0] = loam_avx512_linear_q8_0;
+    kernels->linear[LOAM_TYPE_Q4_0] = loam_avx512_linear_q4_0;
+    kernels->linear[LOAM_TYPE_Q4_K] = loam_avx512_linear_q4_k;
+    kernels->linear[LOAM_TYPE_Q5_K] = loam_avx512_linear_q5_k;
+    kernels->linear[LOAM_TYPE_Q6_K] = loam_avx512_linear_q6_k;
     fill_integers(kernels);
     kernels->attention = loam_avx512_attention;
 }

@@ -27,12 +27,6 @@ INLINE void add_sixteen(__m512i sum[ROWS], const int8_t (*q)[PANEL_ROWS][4], con
     }
 }
 
-/* acc = fma(-(dmin * d_x), (float)sum, acc) */
-INLINE __m512 min_step(__m512 acc, __m512 dmin, float d_x, __m512i sum)
-{
-    return _mm512_fnmadd_ps(_mm512_mul_ps(dmin, _mm512_set1_ps(d_x)), _mm512_cvtepi32_ps(sum), acc);
-}
-
 /* The products of 16 numbers times their scale, the low or high half of lanes. */
 INLINE void add_scaled_sixteen(__m512i total[ROWS], const struct unit_integers *unit, size_t p,
                                size_t i, const struct rows *x, int rows)
@@ -172,7 +166,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
     }
 }
 
-static void linear_integers(const struct linear_tile *tile)
+void loam_avx512_linear_integers(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
@@ -186,7 +180,7 @@ static void fill_integers(struct cpu_kernels *kernels)
     const struct weight_type *type;
     for (size_t i = 0; (type = loam_weight_type_at(i)) != NULL; i++)
         if (type->integers)
-            kernels->linear[type->id] = linear_integers;
+            kernels->linear[type->id] = loam_avx512_linear_integers;
 }
 
 #endif

@@ -34,5 +34,11 @@ void loam_avx_vnni_linear_q4_k(const struct linear_tile *tile);
 void loam_avx_vnni_linear_q5_k(const struct linear_tile *tile);
 void loam_avx_vnni_linear_q6_k(const struct linear_tile *tile);
 void loam_avx_vnni_linear_integers(const struct linear_tile *tile);
+void loam_avx512_linear_q8_0(const struct linear_tile *tile);
+void loam_avx512_linear_q4_0(const struct linear_tile *tile);
+void loam_avx512_linear_q4_k(const struct linear_tile *tile);
+void loam_avx512_linear_q5_k(const struct linear_tile *tile);
+void loam_avx512_linear_q6_k(const struct linear_tile *tile);
+void loam_avx512_linear_integers(const struct linear_tile *tile);
 
 #endif

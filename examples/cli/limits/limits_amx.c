@@ -6,7 +6,7 @@
  */
 #include "limits.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(LOAM_HAVE_AMX)
 #include <immintrin.h>
 #include <string.h>
 
