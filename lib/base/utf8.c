@@ -105,6 +105,8 @@ bool loam_utf8_valid(const char *text, size_t length)
     for (uint64_t word; length - at >= sizeof word; at += sizeof word) {
         memcpy(&word, text + at, sizeof word);
         uint64_t beyond = word & 0x80 * each, leads = beyond & word << 1;
+        if (!beyond)
+            continue;
         continuations += (size_t)(((beyond ^ leads) >> 7) * each >> 56);
         for (; leads; leads &= leads - 1) {
             size_t place = at + byte_of(leads), size = valid_length(bytes + place, length - place);

@@ -114,7 +114,8 @@ void *loam_heap_get(struct heap *heap, uint64_t count, size_t size)
     uint64_t bytes;
     if (!loam_multiply(&bytes, count, size) || bytes > SIZE_MAX / 4)
         return NULL;
-    return take(heap, &heap->struct_at, &heap->struct_end, loam_align((size_t)bytes, HEAP_ALIGNMENT));
+    return take(heap, &heap->struct_at, &heap->struct_end,
+                loam_align((size_t)bytes, HEAP_ALIGNMENT));
 }
 
 char *loam_heap_bytes(struct heap *heap, uint64_t count)

@@ -144,7 +144,8 @@ static inline struct text *read_key_text(struct reader *reader)
     memcpy(&word, bytes, sizeof word); /* text goes on for 16 bytes */
     word = (length < 4 ? word << (8 * (4 - length) % 32) : word) + (uint32_t)length;
     struct text **recent = &reader->keys[word * 0x9E3779B1u >> 26];
-    if (!*recent || (*recent)->length != length || !text_bytes_equal((*recent)->bytes, bytes, length))
+    if (!*recent || (*recent)->length != length ||
+        !text_bytes_equal((*recent)->bytes, bytes, length))
         *recent = make_text(reader, bytes, length, WIDTH_ASCII);
     return *recent;
 }

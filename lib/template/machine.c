@@ -204,9 +204,8 @@ static bool run_item(struct machine *machine, const struct instruction *instruct
 {
     struct value key = machine->program->constants[instruction->operand];
     struct value *top = &machine->stack[machine->stack_count - 1];
-    struct value *item = top->kind == VALUE_MAPPING
-                             ? loam_mapping_find_text(machine, top->mapping, key.text)
-                             : NULL;
+    struct value *item =
+        top->kind == VALUE_MAPPING ? loam_mapping_find_text(machine, top->mapping, key.text) : NULL;
     if (!item)
         return !machine->status && loam_operators_subscript(machine, top, *top, key);
     *top = *item;

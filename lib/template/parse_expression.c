@@ -429,7 +429,7 @@ static bool emit_sum(struct parser *parser, const struct operator* operator, uin
     for (size_t i = *sum; i < program->code_count && !calls; i++)
         calls = program->code[i].operation == DO_CALL;
     struct instruction *left = *sum == SIZE_MAX ? NULL : &program->code[*sum];
-    if (left && !calls && left->operand == operator->kind && left->count < UINT16_MAX) {
+    if (left && !calls && left->operand == operator->kind && left->count<UINT16_MAX) {
         count = left->count + 1u;
         place = left->place;
         memmove(left, left + 1, (program->code_count - *sum - 1) * sizeof *left);
@@ -464,7 +464,7 @@ static bool parse_operators(struct parser *parser, int least)
         } else if (good) {
             good = parse_level(parser, operator->level + 1) &&
                    (operator->operation == DO_SUM
-                        ? emit_sum(parser, operator, at->start, & sum)
+                        ? emit_sum(parser, operator, at->start, &sum)
                         : loam_parser_emit(parser, DO_BINARY, 0, operator->kind));
             if (good && operator->operation == DO_BINARY)
                 parser->program->code[parser->program->code_count - 1].place = at->start;

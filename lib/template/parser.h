@@ -19,7 +19,7 @@ struct parser {
     loam_error *error;
     loam_status status;
     unsigned depth;
-    size_t landed; /* where the last jump that was given its target goes to */
+    size_t landed;            /* where the last jump that was given its target goes to */
     struct parsed_loop *loop; /* innermost of the present body, NULL: none */
     /* Names that macro bodies give a meaning to, used since the flags were
      * last cleared. */

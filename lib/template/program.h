@@ -23,9 +23,9 @@ enum opcode {
     DO_SLICE,           /* (value start stop step -- value) */
     DO_LIST,            /* (items -- list) of `operand` */
     DO_TUPLE,
-    DO_MAPPING, /* (key item ... -- mapping) of `operand` pairs */
-    DO_BINARY,  /* (a b -- a op b); operand: enum binary */
-    DO_SUM,     /* (values -- value) of `count`, by + or ~ from the left; operand: enum binary */
+    DO_MAPPING,   /* (key item ... -- mapping) of `operand` pairs */
+    DO_BINARY,    /* (a b -- a op b); operand: enum binary */
+    DO_SUM,       /* (values -- value) of `count`, by + or ~ from the left; operand: enum binary */
     DO_PRINT_SUM, /* (values -- ) the same, printed */
     DO_NEGATE,
     DO_POSITIVE,

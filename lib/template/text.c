@@ -43,8 +43,16 @@ static bool make_room(struct machine *machine, struct text_builder *builder, siz
     return true;
 }
 
-bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
-                      size_t length, bool from_data)
+bool loam_builder_reserve(struct machine *machine, struct text_builder *builder, size_t length)
+{
+    return make_room(machine, builder, length);
+}
+
+/* All but the usual case, which is that there is room, and that the origin is
+ * the one of the bytes before. */
+__attribute__((noinline)) static bool add_otherwise(struct machine *machine,
+                                                    struct text_builder *builder, const char *bytes,
+                                                    size_t length, bool from_data)
 {
     if (length == 0)
         return true;
@@ -53,6 +61,24 @@ bool loam_builder_add(struct machine *machine, struct text_builder *builder, con
     memcpy(builder->bytes + builder->length, bytes, length);
     builder->length += length;
     return mark_run(machine, builder, builder->length, from_data);
+}
+
+bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
+                      size_t length, bool from_data)
+{
+    if (length == 0 || length > builder->capacity - builder->length || builder->run_count == 0 ||
+        builder->runs[builder->run_count - 1].from_data != from_data ||
+        length / 16 > machine->steps_left)
+        return add_otherwise(machine, builder, bytes, length, from_data);
+    machine->steps_left -= length / 16;
+    char *end = builder->bytes + builder->length;
+    builder->length += length;
+    builder->runs[builder->run_count - 1].end = builder->length;
+    if (length == 1)
+        *end = *bytes;
+    else
+        memcpy(end, bytes, length);
+    return true;
 }
 
 bool loam_builder_add_part(struct machine *machine, struct text_builder *builder,

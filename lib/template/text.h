@@ -15,6 +15,8 @@ struct text_builder {
     size_t run_count, run_capacity;
 };
 
+/* Room for that many bytes, for a builder which is to become large. */
+bool loam_builder_reserve(struct machine *machine, struct text_builder *builder, size_t length);
 bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
                       size_t length, bool from_data);
 bool loam_builder_add_text(struct machine *machine, struct text_builder *builder,
@@ -46,6 +48,7 @@ struct text *loam_text_join(struct machine *machine, const struct value *parts, 
 static inline bool text_bytes_equal(const char *a, const char *b, size_t length)
 {
     uint64_t x[2], y[2];
+    uint32_t c[2], d[2];
     if (length > 16)
         return memcmp(a, b, length) == 0;
     if (length >= 8) {
@@ -54,6 +57,13 @@ static inline bool text_bytes_equal(const char *a, const char *b, size_t length)
         memcpy(&x[1], a + length - 8, 8);
         memcpy(&y[1], b + length - 8, 8);
         return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    if (length >= 4) {
+        memcpy(&c[0], a, 4);
+        memcpy(&d[0], b, 4);
+        memcpy(&c[1], a + length - 4, 4);
+        memcpy(&d[1], b + length - 4, 4);
+        return ((c[0] ^ d[0]) | (c[1] ^ d[1])) == 0;
     }
     while (length > 0 && a[length - 1] == b[length - 1])
         length--;
