@@ -248,10 +248,11 @@ static bool same_key(struct machine *machine, struct value a, struct value b)
 /* In a mapping without an index. */
 static inline struct value *find_text(const struct mapping *mapping, const struct text *key)
 {
-    for (struct entry *entry = mapping->entries, *end = entry + mapping->count; entry < end;
-         entry++)
+    for (size_t i = 0; i < mapping->count; i++) {
+        struct entry *entry = &mapping->entries[i];
         if (entry->key.kind == VALUE_STRING && text_equal(entry->key.text, key))
             return &entry->item;
+    }
     return NULL;
 }
 
