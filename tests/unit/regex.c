@@ -27,7 +27,7 @@ static int match(const char *expression, const char *text)
     int found = -1;
     loam_arena_init(&arena, &memory);
     if (compile(&splitter, expression, &arena) == LOAM_OK)
-        found = (int)loam_regex_match(&splitter.stages[0], &splitter.classes, text, 0, strlen(text),
+        found = (int)loam_regex_match(&splitter.stages[0], &splitter.classes, text, 0, 0, strlen(text),
                                       NULL, 0);
     else
         printf("# %s\n", error.message);
@@ -137,7 +137,7 @@ static void others_are_refused(void)
                                       "a\\",
                                       "*",
                                       "+a",
-                                      "(?<=a)b",
+                                      "(?<=ab)b",
                                       "(?>a)",
                                       "(?=ab)",
                                       "(?!a|b)",
