@@ -10,7 +10,7 @@
 /* \w of the expressions that are part of the format, not of the file: alphabetic
  * characters (some are symbols), marks, digits, connectors, joiners. */
 #define WORD                                                                                       \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"       \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"  \
     "\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
 
 enum { LONGEST_REPLACEMENT = 64 };

@@ -66,11 +66,11 @@ loam_status loam_regex_classify(struct regex_classes *out, const struct regex_se
 /* ---- programs ---- */
 
 enum regex_kind {
-    REGEX_SET,   /* takes a character of the set */
-    REGEX_LOOK,  /* the next character is of the set; negated: not, or there is none */
+    REGEX_SET,    /* takes a character of the set */
+    REGEX_LOOK,   /* the next character is of the set; negated: not, or there is none */
     REGEX_BEHIND, /* the same of the character before */
-    REGEX_SPLIT, /* goes on at a, and if that fails at b */
-    REGEX_JUMP,  /* goes on at a */
+    REGEX_SPLIT,  /* goes on at a, and if that fails at b */
+    REGEX_JUMP,   /* goes on at a */
     REGEX_MATCH
 };
 

@@ -29,8 +29,8 @@ struct compiler {
     uint32_t *table;        /* hash table of states: index + 1 */
     uint16_t *stack, *list; /* [operations] */
     size_t list_count;
-    uint64_t behind; /* the sets that look-behind asks for */
-    uint64_t before; /* of these, those with the last character; none at the beginning */
+    uint64_t behind;            /* the sets that look-behind asks for */
+    uint64_t before;            /* of these, those with the last character; none at the beginning */
     uint32_t *seen, *seen_next; /* the step in which an operation was last seen */
     uint32_t step;
 };
@@ -147,7 +147,8 @@ static loam_status intern(struct compiler *c, uint32_t *out, loam_error *error)
         return loam_fail_memory(error, c->pool_count * sizeof *c->pool);
     if (c->list_count)
         memcpy(c->pool + c->pool_count, c->list, c->list_count * sizeof *c->list);
-    c->states[c->state_count] = (struct state){(uint32_t)c->pool_count, (uint32_t)c->list_count, before};
+    c->states[c->state_count] =
+        (struct state){(uint32_t)c->pool_count, (uint32_t)c->list_count, before};
     c->pool_count += c->list_count;
     *out = (uint32_t)c->state_count++;
     c->table[slot] = *out + 1;

@@ -56,9 +56,8 @@ static size_t next_piece(struct split_walk *walk, size_t stage, size_t at, size_
     walk->matched = false;
     for (;;) {
         uint32_t c;
-        size_t match = loam_regex_match(automaton, &splitter->classes, text,
-                                        walk->begins[stage], at, end, &walk->memo,
-                                        (uint32_t)stage);
+        size_t match = loam_regex_match(automaton, &splitter->classes, text, walk->begins[stage],
+                                        at, end, &walk->memo, (uint32_t)stage);
         if (match && at == begin) {
             walk->matched = true;
             return at + match;

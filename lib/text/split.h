@@ -29,9 +29,9 @@ struct split_walk {
     const char *text;
     size_t at;
     size_t begins[PATTERN_STAGES + 1]; /* of the pieces that end there */
-    size_t ends[PATTERN_STAGES + 1]; /* of the text, and of each stage's present piece */
-    bool matched;                    /* the last word is a match, not what lies between two */
-    size_t matches[PATTERN_STAGES];  /* ends of matches that were found ahead; 0: none */
+    size_t ends[PATTERN_STAGES + 1];   /* of the text, and of each stage's present piece */
+    bool matched;                      /* the last word is a match, not what lies between two */
+    size_t matches[PATTERN_STAGES];    /* ends of matches that were found ahead; 0: none */
     struct regex_memo memo;
 };
 

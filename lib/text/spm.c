@@ -67,8 +67,8 @@ static loam_status emit(struct encoder *encoder, struct token_list *out, const c
         if (tokenizer->byte_tokens[(unsigned char)bytes[i]] < 0)
             return emit_unknown(encoder, out, first, error);
     for (uint32_t i = 0; !status && i < symbol->length; i++)
-        status = loam_tokenizer_push(
-            out, encoder->memory, tokenizer->byte_tokens[(unsigned char)bytes[i]], error);
+        status = loam_tokenizer_push(out, encoder->memory,
+                                     tokenizer->byte_tokens[(unsigned char)bytes[i]], error);
     return status;
 }
 

@@ -35,8 +35,8 @@ static bool is_behind(const struct trial *trial, const struct regex_op *op, size
         start += size;
         size = loam_utf8_decode(&c, trial->text + start, trial->length - start);
     }
-    bool in = at > 0 &&
-              (trial->classes->members[loam_regex_class(trial->classes, c)] >> op->set & 1);
+    bool in =
+        at > 0 && (trial->classes->members[loam_regex_class(trial->classes, c)] >> op->set & 1);
     return in != op->negated;
 }
 
