@@ -166,7 +166,8 @@ static void looking_behind(void)
     CHECK_TEXT(cut("a++(?<=a)b?", "aabab"), "[aab][ab]");
     CHECK_TEXT(cut("(?<!.)a", "aa\xFF"
                               "a"),
-               "[a]a\xFF[a]"); /* what is no character is in no set */
+               "[a]a\xFF"
+               "a"); /* bytes that are no character are one of no category */
 }
 
 static void others_are_refused(void)
