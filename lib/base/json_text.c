@@ -10,17 +10,24 @@ static inline size_t skip_plain(const char *text, size_t at, size_t length, bool
 {
     bytes16 all = {0};
     size_t end = length;
+    for (; length - at >= 2 * sizeof all; at += 2 * sizeof all) {
+        bytes16 low = bytes16_load(text + at), high = bytes16_load(text + at + sizeof all);
+        if (bytes16_tops(json_text_marks(low) | json_text_marks(high)))
+            break;
+        all |= low | high;
+    }
     for (; length - at >= sizeof all; at += sizeof all) {
-        bytes16 bytes = bytes16_load(text + at), marks = json_text_marks(bytes);
-        if (bytes16_any(marks)) {
+        bytes16 bytes = bytes16_load(text + at);
+        uint64_t marks = bytes16_tops(json_text_marks(bytes));
+        if (marks) {
             end = at + bytes16_first(marks);
-            if (!bytes16_any(bytes & 0x80))
+            if (!bytes16_tops(bytes))
                 at = end;
             break;
         }
         all |= bytes;
     }
-    *wide |= bytes16_any(all & 0x80);
+    *wide |= bytes16_tops(all) != 0;
     for (; at < end; at++) {
         unsigned char byte = (unsigned char)text[at];
         if (byte == '"' || byte == '\\' || byte < 0x20)
@@ -95,9 +102,10 @@ size_t loam_json_text_resolve(char *out, size_t *written, const struct json_stri
     while (at < string->length) {
         uint32_t c;
         if (string->length - at >= sizeof(bytes16)) { /* no more is written than was read */
-            bytes16 bytes = bytes16_load(text + at), marks = json_text_marks(bytes);
+            bytes16 bytes = bytes16_load(text + at);
+            uint64_t marks = bytes16_tops(json_text_marks(bytes));
             memcpy(out, &bytes, sizeof bytes);
-            size_t plain = bytes16_any(marks) ? bytes16_first(marks) : sizeof bytes;
+            size_t plain = marks ? bytes16_first(marks) : sizeof bytes;
             out += plain;
             at += plain;
         } else if (text[at] != '\\') {

@@ -28,8 +28,9 @@ static inline bool json_text_short(size_t *out, const char *text, size_t length)
 {
     if (length < sizeof(bytes16))
         return false;
-    bytes16 bytes = bytes16_load(text), marks = json_text_marks(bytes) | (bytes & 0x80);
-    if (!bytes16_any(marks))
+    bytes16 bytes = bytes16_load(text);
+    uint64_t marks = bytes16_tops(json_text_marks(bytes) | bytes);
+    if (!marks)
         return false;
     *out = bytes16_first(marks);
     return text[*out] == '"';

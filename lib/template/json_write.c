@@ -51,7 +51,7 @@ static bool write_text(struct writer *writer, const struct text *text)
     while (at < text->length) {
         if (text->length - at >= sizeof(bytes16)) {
             bytes16 bytes = bytes16_load(text->bytes + at);
-            if (!bytes16_any(json_text_marks(bytes) | (bytes16)(bytes > most))) {
+            if (!bytes16_tops(json_text_marks(bytes) | (bytes16)(bytes > most))) {
                 at += sizeof bytes;
                 continue;
             }
