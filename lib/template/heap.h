@@ -24,7 +24,7 @@ void loam_heap_end(struct heap *heap);
  * does. A spare chunk is taken where one of that very size is wanted, so that
  * having some changes neither where things lie nor what the limit allows. */
 struct heap_chunk;
-enum { HEAP_SPARE = 1 << 20, HEAP_ALIGNMENT = 16 };
+enum { HEAP_SPARE = 1 << 20, HEAP_ALIGNMENT = 8 };
 
 /* Hands chunks over to a heap without any: it owns them now. */
 void loam_heap_give(struct heap *heap, struct heap_chunk *spare);
@@ -32,7 +32,7 @@ void loam_heap_give(struct heap *heap, struct heap_chunk *spare);
 struct heap_chunk *loam_heap_end_keeping(struct heap *heap);
 void loam_heap_free_spare(struct memory *memory, struct heap_chunk *spare);
 
-/* count * size bytes aligned to 16, or NULL: memory or the limit is used up.
+/* count * size bytes aligned to 8, or NULL: memory or the limit is used up.
  * Freed by loam_heap_end alone. */
 void *loam_heap_get(struct heap *heap, uint64_t count, size_t size);
 
