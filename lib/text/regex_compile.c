@@ -130,7 +130,8 @@ static loam_status intern(struct compiler *c, uint32_t *out, loam_error *error)
     for (; c->table[slot]; slot = (slot + 1) % TABLE) {
         const struct state *state = &c->states[c->table[slot] - 1];
         if (state->count == c->list_count && state->before == before &&
-            memcmp(c->pool + state->first, c->list, c->list_count * sizeof *c->list) == 0) {
+            (c->list_count == 0 ||
+             memcmp(c->pool + state->first, c->list, c->list_count * sizeof *c->list) == 0)) {
             *out = c->table[slot] - 1;
             return LOAM_OK;
         }
