@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One pass without recursion: open containers stand in a stack of their own. */
 #include "base/json.h"
+
+#include "base/json_text.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -58,107 +60,50 @@ static loam_status add_node(struct reader *r, struct json_node node)
 
 /* ---- strings --------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The code unit of four digits, or -1. */
-static int32_t code_unit(const char *text, size_t length)
-{
-    int32_t unit = 0;
-    if (length < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(text[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit << 4 | digit;
-    }
-    return unit;
-}
-
-/* The character of the escape at text[0], a backslash: its bytes, or 0 if it is
- * none. Halves of surrogate pairs must not stand alone. */
-static size_t escape(uint32_t *out, const char *text, size_t length)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *found = length > 1 && text[1] ? strchr(from, text[1]) : NULL;
-    if (found) {
-        *out = (unsigned char)to[found - from];
-        return 2;
-    }
-    int32_t high = length > 1 && text[1] == 'u' ? code_unit(text + 2, length - 2) : -1;
-    if (high < 0 || (high >= 0xDC00 && high < 0xE000))
-        return 0;
-    *out = (uint32_t)high;
-    if (high < 0xD800 || high >= 0xE000)
-        return 6;
-    int32_t low =
-        length >= 12 && text[6] == '\\' && text[7] == 'u' ? code_unit(text + 8, length - 8) : -1;
-    *out = 0x10000 + (((uint32_t)high - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
-    return low >= 0xDC00 && low < 0xE000 ? 12 : 0;
-}
-
 /* The position is at the opening quote. */
 static loam_status read_string(struct reader *r)
 {
-    const char *text = r->json->text;
-    size_t size = r->json->size, start = ++r->at;
-    struct json_node node = {.kind = JSON_STRING, .start = (uint32_t)start};
-    for (; r->at < size && text[r->at] != '"'; r->at++) {
-        uint32_t c;
-        if ((unsigned char)text[r->at] < 0x20)
-            return fail(r, r->at, "an escape for a control character");
-        if (text[r->at] != '\\')
-            continue;
-        size_t bytes = escape(&c, text + r->at, size - r->at);
-        if (!bytes)
-            return fail(r, r->at, "an escape of JSON");
-        node.escaped = true;
-        r->at += bytes - 1;
+    const char *text = r->json->text + ++r->at;
+    size_t length = r->json->size - r->at, bytes;
+    struct json_string string;
+    if (!loam_json_text_scan(&string, text, length)) {
+        r->at += string.length;
+        return fail(r, r->at,
+                    string.length == length ? "the end of a string"
+                                            : "an escape for a control character");
     }
-    if (r->at >= size)
-        return fail(r, r->at, "the end of a string");
-    node.length = (uint32_t)(r->at++ - start);
+    for (size_t at = 0; string.escaped && at < string.length; at += bytes) {
+        const char *slash = memchr(text + at, '\\', string.length - at);
+        uint32_t c;
+        if (!slash)
+            break;
+        at = (size_t)(slash - text);
+        bytes = loam_json_text_escape(&c, slash, string.length - at);
+        if (!bytes)
+            return fail(r, r->at + at, "an escape of JSON");
+    }
+    struct json_node node = {.kind = JSON_STRING,
+                             .start = (uint32_t)r->at,
+                             .length = (uint32_t)string.length,
+                             .escaped = string.escaped};
+    r->at += string.length + 1;
     return add_node(r, node);
 }
 
 /* ---- other values ---------------------------------------------------------- */
 
-static size_t skip_digits(struct reader *r)
-{
-    size_t start = r->at;
-    while (r->at < r->json->size && r->json->text[r->at] >= '0' && r->json->text[r->at] <= '9')
-        r->at++;
-    return r->at - start;
-}
-
 static loam_status read_number(struct reader *r)
 {
-    size_t start = r->at;
-    r->at += is_next(r, '-');
-    bool zero = is_next(r, '0');
-    size_t digits = skip_digits(r);
-    if (digits == 0 || (zero && digits > 1))
-        return fail(r, start, "a JSON value");
-    if (is_next(r, '.')) {
-        r->at++;
-        if (skip_digits(r) == 0)
-            return fail(r, r->at, "a digit");
-    }
-    if (is_next(r, 'e') || is_next(r, 'E')) {
-        r->at++;
-        r->at += is_next(r, '-') || is_next(r, '+');
-        if (skip_digits(r) == 0)
-            return fail(r, r->at, "a digit");
-    }
+    size_t start = r->at, length;
+    bool whole;
+    enum json_number_fault fault =
+        loam_json_text_number(&length, &whole, r->json->text + start, r->json->size - start);
+    if (fault)
+        return fail(r, start + length, fault == JSON_NUMBER_NONE ? "a JSON value" : "a digit");
+    r->at += length;
     return add_node(r, (struct json_node){.kind = JSON_NUMBER,
                                           .start = (uint32_t)start,
-                                          .length = (uint32_t)(r->at - start)});
+                                          .length = (uint32_t)length});
 }
 
 static loam_status read_word(struct reader *r)
@@ -317,20 +262,12 @@ bool loam_json_is(const struct json *json, const struct json_node *node, const c
 size_t loam_json_text(char *out, const struct json *json, const struct json_node *node)
 {
     const char *text = json->text + node->start;
-    size_t written = 0;
-    if (!node->escaped) {
+    struct json_string string = {.length = node->length};
+    size_t written = node->length;
+    if (node->escaped)
+        loam_json_text_resolve(out, &written, &string, text); /* read once already */
+    else
         memcpy(out, text, node->length);
-        return node->length;
-    }
-    for (size_t i = 0; i < node->length;) {
-        uint32_t c = 0;
-        if (text[i] != '\\') {
-            out[written++] = text[i++];
-            continue;
-        }
-        i += escape(&c, text + i, node->length - i); /* read once already: never 0 */
-        written += loam_utf8_encode(out + written, c);
-    }
     return written;
 }
 

@@ -58,8 +58,21 @@ size_t loam_utf8_encode(char out[4], uint32_t code_point)
 }
 
 /* Bytes of the valid character beyond ASCII at bytes[0], 0 if there is none. */
-static size_t valid_length(const unsigned char *bytes, size_t length)
+static inline size_t valid_length(const unsigned char *bytes, size_t length)
 {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint32_t word;
+    if (length >= sizeof word) { /* table 3-7 as masks; the first byte is the lowest */
+        memcpy(&word, bytes, sizeof word);
+        if ((word & 0xC0E0) == 0x80C0)
+            return word & 0x1E ? 2 : 0;
+        if ((word & 0xC0C0F0) == 0x8080E0)
+            return (word & 0x200F) && (word & 0x200F) != 0x200D ? 3 : 0;
+        if ((word & 0xC0C0C0F8) == 0x808080F0)
+            return (word & 0x3007) && (word & 7) <= 4 && !((word & 4) && (word & 0x3003)) ? 4 : 0;
+        return 0;
+    }
+#endif
     unsigned first = bytes[0], second = length > 1 ? bytes[1] : 0;
     if (first >= 0xC2 && first <= 0xDF)
         return (second & 0xC0) == 0x80 ? 2 : 0;
@@ -70,28 +83,46 @@ static size_t valid_length(const unsigned char *bytes, size_t length)
     return lead.length;
 }
 
+/* Which byte of a word holds its lowest bit. */
+static inline size_t byte_of(uint64_t word)
+{
+    size_t byte = (size_t)__builtin_ctzll(word) / 8;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return byte;
+#else
+    return 7 - byte;
+#endif
+}
+
+/* Every lead byte must begin a valid character, and as many bytes as these take
+ * must be continuations: then none stands alone. So no step of the loop waits
+ * for what the one before it found. */
 bool loam_utf8_valid(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
-    for (size_t i = 0; i < length;) {
-        uint64_t word;
-        if (length - i >= sizeof word) { /* eight ASCII characters at once */
-            memcpy(&word, text + i, sizeof word);
-            if (!(word & 0x8080808080808080ull)) {
-                i += sizeof word;
-                continue;
-            }
-        }
-        while (i < length && bytes[i] < 0x80)
-            i++;
-        while (i < length && bytes[i] >= 0x80) {
-            size_t size = valid_length(bytes + i, length - i);
+    const uint64_t each = 0x0101010101010101ull;
+    size_t continuations = 0, expected = 0, at = 0;
+    for (uint64_t word; length - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        uint64_t beyond = word & 0x80 * each, leads = beyond & word << 1;
+        if (!beyond)
+            continue;
+        continuations += (size_t)(((beyond ^ leads) >> 7) * each >> 56);
+        for (; leads; leads &= leads - 1) {
+            size_t place = at + byte_of(leads), size = valid_length(bytes + place, length - place);
             if (size == 0)
                 return false;
-            i += size;
+            expected += size - 1;
         }
     }
-    return true;
+    for (; at < length; at++) {
+        size_t size = bytes[at] < 0xC0 ? 1 : valid_length(bytes + at, length - at);
+        if (size == 0)
+            return false;
+        continuations += bytes[at] >= 0x80 && bytes[at] < 0xC0;
+        expected += size - 1;
+    }
+    return continuations == expected;
 }
 
 size_t loam_utf8_incomplete(const char *text, size_t length)

@@ -79,6 +79,11 @@ bool loam_operators_compare(struct machine *machine, bool *out, int kind, struct
 bool loam_operators_slice(struct machine *machine, struct value *out, struct value value,
                           const struct value bounds[3]);
 
+/* ---- sums.c ---- */
+
+bool loam_sums_add(struct machine *machine, const struct instruction *instruction);
+bool loam_sums_print(struct machine *machine, const struct instruction *instruction);
+
 /* ---- loops.c ---- */
 
 bool loam_loops_start(struct machine *machine, const struct instruction *instruction);

@@ -47,7 +47,7 @@ static bool argument_of(struct braces *braces, size_t start, size_t end, struct 
         return true;
     }
     for (size_t i = 0; i < arguments->keyword_count; i++)
-        if (loam_text_equal(arguments->keywords[2 * i].text, key.text)) {
+        if (text_equal(arguments->keywords[2 * i].text, key.text)) {
             *out = arguments->keywords[2 * i + 1];
             return true;
         }

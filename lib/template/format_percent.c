@@ -30,7 +30,7 @@ static bool named_value(struct percent *percent, struct value *out)
     if (arguments->count == 2 && arguments->values[1].kind == VALUE_MAPPING)
         item = loam_mapping_find_text(percent->machine, arguments->values[1].mapping, name);
     for (size_t i = 0; i < arguments->keyword_count && !item; i++)
-        if (loam_text_equal(arguments->keywords[2 * i].text, name)) {
+        if (text_equal(arguments->keywords[2 * i].text, name)) {
             *out = arguments->keywords[2 * i + 1];
             return true;
         }

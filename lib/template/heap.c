@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "template/heap.h"
 
-enum { FIRST_CHUNK = 16 * 1024, LARGEST_CHUNK = 1 << 20, ALIGNMENT = 16 };
+enum { FIRST_CHUNK = 16 * 1024, LARGEST_CHUNK = 1 << 20 };
 
 struct heap_chunk {
-    _Alignas(ALIGNMENT) struct heap_chunk *next;
+    _Alignas(HEAP_ALIGNMENT) struct heap_chunk *next;
     size_t size; /* of what follows */
 };
 
@@ -114,12 +114,19 @@ void *loam_heap_get(struct heap *heap, uint64_t count, size_t size)
     uint64_t bytes;
     if (!loam_multiply(&bytes, count, size) || bytes > SIZE_MAX / 4)
         return NULL;
-    return take(heap, &heap->struct_at, &heap->struct_end, loam_align((size_t)bytes, ALIGNMENT));
+    return take(heap, &heap->struct_at, &heap->struct_end,
+                loam_align((size_t)bytes, HEAP_ALIGNMENT));
 }
 
 char *loam_heap_bytes(struct heap *heap, uint64_t count)
 {
     return count > SIZE_MAX / 4 ? NULL : take(heap, &heap->byte_at, &heap->byte_end, (size_t)count);
+}
+
+void loam_heap_return(struct heap *heap, const char *end, size_t count)
+{
+    if (end == heap->byte_at)
+        heap->byte_at -= count;
 }
 
 bool loam_heap_extend(struct heap *heap, const char *end, size_t count)

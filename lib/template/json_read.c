@@ -2,8 +2,9 @@
 /* One pass without recursion: open containers stand in a stack of their own. */
 #include "template/json_read.h"
 
-#include "base/utf8.h"
+#include "base/json_text.h"
 #include "base/number.h"
+#include "base/utf8.h"
 #include "template/place.h"
 
 struct reader {
@@ -11,159 +12,145 @@ struct reader {
     const char *text, *what;
     size_t length, at;
     bool from_data;
+    struct text *keys[64]; /* read lately, by hash */
 };
 
 /* An open list or object. */
 struct level {
-    struct sequence *list;
-    struct mapping *mapping;
-    struct value key;
+    struct value container;
+    struct value key; /* of the member being read */
 };
 
 static bool fail(struct reader *reader, size_t at, const char *message)
 {
+    if (!loam_utf8_valid(reader->text, reader->length))
+        return FAIL(reader->machine, LOAM_FORMAT, "%s: is not valid UTF-8", reader->what);
     struct place place = loam_place_of(reader->text, reader->length, at);
     return FAIL(reader->machine, LOAM_FORMAT, "%s: line %u, column %u: %s", reader->what,
                 place.line, place.column, message);
 }
 
-static void skip_space(struct reader *reader)
+/* The byte behind white space, 0 at the end. */
+static inline char next_byte(struct reader *reader)
 {
-    while (reader->at < reader->length &&
-           (reader->text[reader->at] == ' ' || reader->text[reader->at] == '\n' ||
-            reader->text[reader->at] == '\r' || reader->text[reader->at] == '\t'))
-        reader->at++;
+    const char *text = reader->text;
+    size_t at = reader->at, length = reader->length;
+    while (at < length &&
+           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
+        at++;
+    reader->at = at;
+    return at < length ? text[at] : 0;
 }
 
-static bool read_hex(struct reader *reader, uint32_t *out)
+/* ---- strings --------------------------------------------------------------------------- */
+
+static bool fail_escape(struct reader *reader, size_t at)
 {
-    *out = 0;
-    if (reader->length - reader->at < 4)
-        return fail(reader, reader->at, "\\u needs four hexadecimal digits");
-    for (int i = 0; i < 4; i++) {
-        char c = reader->text[reader->at + (size_t)i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
-        if (digit < 0)
-            return fail(reader, reader->at, "\\u needs four hexadecimal digits");
-        *out = *out << 4 | (uint32_t)digit;
-    }
-    reader->at += 4;
-    return true;
+    const char *text = reader->text + at;
+    size_t digits = 2;
+    if (reader->length - at < 2 || text[1] != 'u')
+        return fail(reader, at, "unknown escape in a string");
+    while (digits < 6 && digits < reader->length - at && text[digits] &&
+           strchr("0123456789abcdefABCDEF", text[digits]))
+        digits++;
+    return fail(reader, at,
+                digits == 6 ? "half of a surrogate pair stands alone"
+                            : "\\u needs four hexadecimal digits");
 }
 
-/* What follows a backslash. */
-static bool read_escape(struct reader *reader, struct text_builder *builder)
+/* Copies a string with escapes. */
+static const char *resolve(struct reader *reader, struct json_string *string, size_t start)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    size_t start = reader->at - 1;
-    char bytes[4];
-    uint32_t c, low;
-    if (reader->at == reader->length)
-        return fail(reader, reader->at, "the text ends inside a string");
-    char kind = reader->text[reader->at++];
-    const char *found = kind ? strchr(from, kind) : NULL;
-    if (found)
-        return loam_builder_add(reader->machine, builder, &to[found - from], 1, reader->from_data);
-    if (kind != 'u')
-        return fail(reader, start, "unknown escape in a string");
-    if (!read_hex(reader, &c))
-        return false;
-    if (c >= 0xD800 && c < 0xDC00 && reader->length - reader->at >= 6 &&
-        memcmp(reader->text + reader->at, "\\u", 2) == 0) {
-        reader->at += 2;
-        if (!read_hex(reader, &low))
-            return false;
-        if (low < 0xDC00 || low > 0xDFFF)
-            return fail(reader, start, "half of a surrogate pair stands alone");
-        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-    } else if (c >= 0xD800 && c <= 0xDFFF) {
-        return fail(reader, start, "half of a surrogate pair stands alone");
+    struct machine *machine = reader->machine;
+    size_t raw = string->length, written;
+    if (!machine_spend(machine, raw / 16))
+        return NULL;
+    char *bytes = loam_heap_bytes(&machine->heap, raw);
+    if (!bytes) {
+        loam_machine_fail_memory(machine);
+        return NULL;
     }
-    return loam_builder_add(reader->machine, builder, bytes, loam_utf8_encode(bytes, c),
-                            reader->from_data);
+    size_t at = loam_json_text_resolve(bytes, &written, string, reader->text + start);
+    if (at < raw) {
+        fail_escape(reader, start + at);
+        return NULL;
+    }
+    loam_heap_return(&machine->heap, bytes + raw, raw - written);
+    string->length = written;
+    return bytes;
 }
 
-#define EACH_BYTE(value) ((uint64_t)(value) * 0x0101010101010101ull)
-
-/* Bytes of text[length], eight at a time, in which is no quote, backslash or
- * control character; *all collects their bits. */
-static size_t plain_bytes(const char *text, size_t length, uint64_t *all)
+static inline struct text *make_text(struct reader *reader, const char *bytes, size_t length,
+                                     enum text_width width)
 {
-    size_t at = 0;
-    for (uint64_t word; length - at >= sizeof word; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        uint64_t quote = word ^ EACH_BYTE('"'), slash = word ^ EACH_BYTE('\\');
-        /* The top bit of each byte that is zero, or less than a space. */
-        uint64_t found = ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) |
-                         ((word - EACH_BYTE(' ')) & ~word);
-        found &= EACH_BYTE(0x80);
-        if (!found) {
-            *all |= word;
-            continue;
-        }
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        /* Exact up to the first one found, which is the lowest. */
-        int bit = __builtin_ctzll(found) & ~7;
-        *all |= word & ((1ull << bit) - 1);
-        at += (size_t)bit / 8;
-#endif
-        break;
+    struct text *text = heap_get_one(&reader->machine->heap, sizeof *text);
+    if (!text) {
+        loam_machine_fail_memory(reader->machine);
+        return NULL;
     }
-    return at;
+    *text = (struct text){.bytes = length ? bytes : "",
+                          .length = length,
+                          .from_data = length && reader->from_data,
+                          .width = (uint8_t)width};
+    return text;
+}
+
+/* A string that is long, or not plain. */
+static struct text *read_long(struct reader *reader)
+{
+    struct json_string string;
+    size_t start = reader->at;
+    const char *bytes = reader->text + start;
+    bool good = loam_json_text_scan(&string, bytes, reader->length - start);
+    reader->at += string.length;
+    if (!good) {
+        fail(reader, reader->at,
+             reader->at == reader->length ? "the text ends inside a string"
+                                          : "a control character inside a string");
+        return NULL;
+    }
+    reader->at++;
+    if (string.wide && !loam_utf8_valid(bytes, string.length)) {
+        fail(reader, start, "is not valid UTF-8");
+        return NULL;
+    }
+    if (!string.escaped)
+        return make_text(reader, bytes, string.length, string.wide ? WIDTH_WIDE : WIDTH_ASCII);
+    bytes = resolve(reader, &string, start);
+    return bytes ? make_text(reader, bytes, string.length, WIDTH_UNKNOWN) : NULL;
 }
 
 /* The position is behind the opening quote. */
-static bool read_string(struct reader *reader, struct value *out)
+static inline struct text *read_string(struct reader *reader)
 {
-    struct text_builder builder = {0};
-    size_t start = reader->at;
-    bool escaped = false;
-    uint64_t all = 0;
-    for (;;) {
-        reader->at += plain_bytes(reader->text + reader->at, reader->length - reader->at, &all);
-        if (reader->at == reader->length)
-            return fail(reader, reader->at, "the text ends inside a string");
-        unsigned char c = (unsigned char)reader->text[reader->at];
-        all |= c;
-        if (c < 0x20)
-            return fail(reader, reader->at, "a control character inside a string");
-        reader->at++;
-        if (c != '"' && c != '\\')
-            continue;
-        size_t end = reader->at - 1;
-        if (c == '"' && !escaped) {
-            struct text *text = loam_text_refer(reader->machine, reader->text + start, end - start,
-                                                reader->from_data);
-            if (text)
-                text->width = all & EACH_BYTE(0x80) ? WIDTH_WIDE : WIDTH_ASCII;
-            *out = value_text(text);
-            return text != NULL;
-        }
-        escaped = true;
-        if (!loam_builder_add(reader->machine, &builder, reader->text + start, end - start,
-                              reader->from_data))
-            return false;
-        if (c == '"')
-            break;
-        if (!read_escape(reader, &builder))
-            return false;
-        start = reader->at;
-    }
-    *out = value_text(loam_builder_finish(reader->machine, &builder));
-    return out->text != NULL;
+    const char *bytes = reader->text + reader->at;
+    size_t length;
+    if (!json_text_short(&length, bytes, reader->length - reader->at))
+        return read_long(reader);
+    reader->at += length + 1;
+    return make_text(reader, bytes, length, WIDTH_ASCII);
 }
 
-static size_t count_digits(const struct reader *reader, size_t at)
+/* The same for a key. Few keys stand for most of them: one that was read lately
+ * is not made again. */
+static inline struct text *read_key_text(struct reader *reader)
 {
-    size_t count = 0;
-    while (at + count < reader->length && reader->text[at + count] >= '0' &&
-           reader->text[at + count] <= '9')
-        count++;
-    return count;
+    const char *bytes = reader->text + reader->at;
+    size_t length;
+    uint32_t word;
+    if (!json_text_short(&length, bytes, reader->length - reader->at))
+        return read_long(reader);
+    reader->at += length + 1;
+    memcpy(&word, bytes, sizeof word); /* text goes on for 16 bytes */
+    word = (length < 4 ? word << (8 * (4 - length) % 32) : word) + (uint32_t)length;
+    struct text **recent = &reader->keys[word * 0x9E3779B1u >> 26];
+    if (!*recent || (*recent)->length != length ||
+        !text_bytes_equal((*recent)->bytes, bytes, length))
+        *recent = make_text(reader, bytes, length, WIDTH_ASCII);
+    return *recent;
 }
+
+/* ---- other values ------------------------------------------------------------------------ */
 
 static bool read_integer(struct reader *reader, struct value *out, size_t start, size_t end,
                          bool negative)
@@ -181,32 +168,22 @@ static bool read_integer(struct reader *reader, struct value *out, size_t start,
 
 static bool read_number(struct reader *reader, struct value *out)
 {
-    bool negative = reader->text[reader->at] == '-', integer = true;
-    size_t start = reader->at + negative, digits = count_digits(reader, start), end;
+    static const char *const messages[] = {[JSON_NUMBER_NONE] = "not a JSON value",
+                                           [JSON_NUMBER_POINT] = "digits must follow the point",
+                                           [JSON_NUMBER_POWER] =
+                                               "digits must follow the exponent's mark"};
+    bool negative = reader->text[reader->at] == '-', whole;
+    size_t start = reader->at, length;
     double number;
-    if (digits == 0 || (digits > 1 && reader->text[start] == '0'))
-        return fail(reader, reader->at, "not a JSON value");
-    end = start + digits;
-    if (end < reader->length && reader->text[end] == '.') {
-        digits = count_digits(reader, end + 1);
-        if (digits == 0)
-            return fail(reader, end, "digits must follow the point");
-        end += 1 + digits;
-        integer = false;
-    }
-    if (end < reader->length && (reader->text[end] == 'e' || reader->text[end] == 'E')) {
-        size_t sign = end + 1 < reader->length &&
-                      (reader->text[end + 1] == '-' || reader->text[end + 1] == '+');
-        digits = count_digits(reader, end + 1 + sign);
-        if (digits == 0)
-            return fail(reader, end, "digits must follow the exponent's mark");
-        end += 1 + sign + digits;
-        integer = false;
-    }
-    reader->at = end;
-    if (integer)
-        return read_integer(reader, out, start, end, negative);
-    if (!loam_number_read(&number, reader->text + start, end - start))
+    enum json_number_fault fault =
+        loam_json_text_number(&length, &whole, reader->text + start, reader->length - start);
+    if (fault)
+        return fail(reader, start + length, messages[fault]);
+    reader->at = start + length;
+    start += negative;
+    if (whole)
+        return read_integer(reader, out, start, reader->at, negative);
+    if (!loam_number_read(&number, reader->text + start, reader->at - start))
         return fail(reader, start, "not a JSON value");
     *out = value_float(negative ? -number : number);
     return true;
@@ -232,113 +209,114 @@ static bool read_word(struct reader *reader, struct value *out)
     return fail(reader, reader->at, "not a JSON value");
 }
 
-/* A value that is no container. */
-static bool read_scalar(struct reader *reader, struct value *out)
+/* A value that is no container; c is its first byte. */
+static bool read_scalar(struct reader *reader, struct value *out, char c)
 {
-    char c = reader->text[reader->at];
     if (c == '"') {
         reader->at++;
-        return read_string(reader, out);
+        *out = value_text(read_string(reader));
+        return out->text != NULL;
     }
+    if (reader->at == reader->length)
+        return fail(reader, reader->at, "the text ends before the value");
     if (!(c == '-' || (c >= '0' && c <= '9') ? read_number(reader, out) : read_word(reader, out)))
         return false;
     out->from_data = reader->from_data;
     return true;
 }
 
+/* ---- lists and objects --------------------------------------------------------------------- */
+
 static bool read_key(struct reader *reader, struct value *out)
 {
-    skip_space(reader);
-    if (reader->at == reader->length || reader->text[reader->at] != '"')
+    if (next_byte(reader) != '"')
         return fail(reader, reader->at, "expected a key in quotes");
     reader->at++;
-    if (!read_string(reader, out))
+    *out = value_text(read_key_text(reader));
+    if (!out->text)
         return false;
-    skip_space(reader);
-    if (reader->at == reader->length || reader->text[reader->at] != ':')
+    if (next_byte(reader) != ':')
         return fail(reader, reader->at, "expected ':'");
     reader->at++;
     return true;
 }
 
-/* Opens the container at the present bracket. */
-static bool open_level(struct reader *reader, struct level *level, struct value *out)
+/* Opens the container at the present bracket and closes it if it is empty. */
+static bool open_level(struct reader *reader, struct level *level, bool list, bool *empty)
 {
-    bool list = reader->text[reader->at++] == '[';
-    *level = (struct level){0};
+    reader->at++;
+    *empty = next_byte(reader) == (list ? ']' : '}');
+    reader->at += *empty;
     if (list) {
-        level->list = loam_sequence_new(reader->machine, FLAVOUR_LIST, 0);
-        if (!level->list)
+        struct sequence *items = loam_sequence_new(reader->machine, FLAVOUR_LIST, 0);
+        if (!items)
             return false;
-        level->list->from_data = reader->from_data;
-        *out = value_sequence(level->list);
+        items->from_data = reader->from_data;
+        level->container = value_sequence(items);
         return true;
     }
-    level->mapping = loam_mapping_new(reader->machine);
-    if (!level->mapping)
+    struct mapping *members = loam_mapping_new(reader->machine);
+    if (!members)
         return false;
-    level->mapping->from_data = reader->from_data;
-    *out = value_mapping(level->mapping);
-    return true;
+    members->from_data = reader->from_data;
+    level->container = value_mapping(members);
+    return *empty || read_key(reader, &level->key);
 }
 
-/* Whether the container closes here; else, unless it is just opened, a comma
- * is due. */
-static bool read_closing(struct reader *reader, const struct level *level, bool opened,
-                         bool *closed)
+static inline bool put(struct reader *reader, struct level *level, struct value value)
 {
-    skip_space(reader);
-    char wanted = level->list ? ']' : '}';
-    char c = reader->at < reader->length ? reader->text[reader->at] : 0;
-    *closed = c == wanted && reader->at < reader->length;
-    if (*closed || (c == ',' && !opened)) {
+    return level->container.kind == VALUE_SEQUENCE
+               ? loam_sequence_add(reader->machine, level->container.sequence, value)
+               : loam_mapping_set(reader->machine, level->container.mapping, level->key, value);
+}
+
+/* Behind a whole value: puts it into the container around it, and that one into
+ * the next if it ends here, and so on, up to a comma (*depth > 0: another value
+ * is due) or the end of the outermost. */
+static bool finish(struct reader *reader, struct level *levels, size_t *depth, struct value *value)
+{
+    while (*depth) {
+        struct level *level = &levels[*depth - 1];
+        bool list = level->container.kind == VALUE_SEQUENCE;
+        if (!put(reader, level, *value))
+            return false;
+        char c = next_byte(reader);
+        if (c == ',') {
+            reader->at++;
+            return list || read_key(reader, &level->key);
+        }
+        if (c != (list ? ']' : '}'))
+            return fail(reader, reader->at, list ? "expected ',' or ']'" : "expected ',' or '}'");
         reader->at++;
-        return true;
+        *value = level->container;
+        --*depth;
     }
-    return opened ||
-           fail(reader, reader->at, level->list ? "expected ',' or ']'" : "expected ',' or '}'");
-}
-
-static bool put(struct reader *reader, struct level *level, struct value value)
-{
-    return level->list ? loam_sequence_add(reader->machine, level->list, value)
-                       : loam_mapping_set(reader->machine, level->mapping, level->key, value);
+    return true;
 }
 
 static bool read_value(struct reader *reader, struct level *levels, struct value *out)
 {
     size_t depth = 0;
-    for (bool opened = false;;) {
-        struct value value;
-        bool closed = false;
-        if (depth) {
-            if (!read_closing(reader, &levels[depth - 1], opened, &closed))
-                return false;
-            if (closed && --depth == 0)
-                return true;
-            opened = false;
-            if (closed)
-                continue;
-            if (levels[depth - 1].mapping && !read_key(reader, &levels[depth - 1].key))
-                return false;
-        }
-        skip_space(reader);
-        if (reader->at == reader->length)
-            return fail(reader, reader->at, "the text ends before the value");
-        char c = reader->text[reader->at];
-        opened = c == '[' || c == '{';
-        if (opened && depth == VALUE_DEPTH)
-            return fail(reader, reader->at, "lists and objects nest too deeply");
-        if (!machine_spend(reader->machine, 1) ||
-            !(opened ? open_level(reader, &levels[depth], &value) : read_scalar(reader, &value)) ||
-            (depth && !put(reader, &levels[depth - 1], value)))
+    do {
+        bool open = false;
+        char c = next_byte(reader);
+        if (!machine_spend(reader->machine, 1))
             return false;
-        if (depth == 0)
-            *out = value;
-        depth += opened;
-        if (depth == 0)
-            return true;
-    }
+        if (c == '[' || c == '{') {
+            bool empty;
+            if (depth == VALUE_DEPTH)
+                return fail(reader, reader->at, "lists and objects nest too deeply");
+            if (!open_level(reader, &levels[depth], c == '[', &empty))
+                return false;
+            *out = levels[depth].container;
+            depth += open = !empty;
+        } else if (!read_scalar(reader, out, c)) {
+            return false;
+        }
+        if (!open && !finish(reader, levels, &depth, out))
+            return false;
+    } while (depth);
+    return true;
 }
 
 bool loam_json_read(struct machine *machine, struct value *out, const char *text, size_t length,
@@ -346,13 +324,11 @@ bool loam_json_read(struct machine *machine, struct value *out, const char *text
 {
     struct reader reader = {
         .machine = machine, .text = text, .what = what, .length = length, .from_data = from_data};
-    if (!loam_utf8_valid(text, length))
-        return FAIL(machine, LOAM_FORMAT, "%s: is not valid UTF-8", what);
     struct level *levels = loam_heap_get(&machine->heap, VALUE_DEPTH, sizeof *levels);
     if (!levels)
         return loam_machine_fail_memory(machine);
     if (!read_value(&reader, levels, out))
         return false;
-    skip_space(&reader);
+    next_byte(&reader);
     return reader.at == length || fail(&reader, reader.at, "more text behind the value");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON as Python's json.dumps writes it. */
-#include "base/utf8.h"
+#include "base/json_text.h"
 #include "base/number.h"
+#include "base/utf8.h"
 #include "template/show.h"
 #include "template/sort.h"
 
@@ -44,14 +45,21 @@ static bool write_escaped(struct writer *writer, uint32_t c)
 static bool write_text(struct writer *writer, const struct text *text)
 {
     size_t start = 0, at = 0;
+    uint8_t most = writer->style->ensure_ascii ? 0x7E : 0xFF;
     if (!add(writer, "\"", 1))
         return false;
     while (at < text->length) {
+        if (text->length - at >= sizeof(bytes16)) {
+            bytes16 bytes = bytes16_load(text->bytes + at);
+            if (!bytes16_tops(json_text_marks(bytes) | (bytes16)(bytes > most))) {
+                at += sizeof bytes;
+                continue;
+            }
+        }
         unsigned char byte = (unsigned char)text->bytes[at];
         uint32_t c = byte;
         size_t step = 1;
-        bool escape = byte < 0x20 || byte == '"' || byte == '\\' ||
-                      (writer->style->ensure_ascii && byte >= 0x7F);
+        bool escape = byte < 0x20 || byte == '"' || byte == '\\' || byte > most;
         if (escape) {
             step = loam_utf8_decode(&c, text->bytes + at, text->length - at);
             if (!add(writer, text->bytes + start, at - start) || !write_escaped(writer, c))

@@ -200,6 +200,18 @@ static bool run_subscript(struct machine *machine, const struct instruction *ins
     return loam_operators_subscript(machine, top, *top, key);
 }
 
+static bool run_item(struct machine *machine, const struct instruction *instruction)
+{
+    struct value key = machine->program->constants[instruction->operand];
+    struct value *top = &machine->stack[machine->stack_count - 1];
+    struct value *item =
+        top->kind == VALUE_MAPPING ? loam_mapping_find_text(machine, top->mapping, key.text) : NULL;
+    if (!item)
+        return !machine->status && loam_operators_subscript(machine, top, *top, key);
+    *top = *item;
+    return true;
+}
+
 static bool run_slice(struct machine *machine, const struct instruction *instruction)
 {
     (void)instruction;
@@ -366,11 +378,14 @@ bool loam_machine_run(struct machine *machine)
         [DO_UNPACK] = run_unpack,
         [DO_ATTRIBUTE] = run_attribute,
         [DO_SUBSCRIPT] = run_subscript,
+        [DO_ITEM] = run_item,
         [DO_SLICE] = run_slice,
         [DO_LIST] = run_sequence,
         [DO_TUPLE] = run_sequence,
         [DO_MAPPING] = run_mapping,
         [DO_BINARY] = run_binary,
+        [DO_SUM] = loam_sums_add,
+        [DO_PRINT_SUM] = loam_sums_print,
         [DO_NEGATE] = run_sign,
         [DO_POSITIVE] = run_sign,
         [DO_NOT] = run_not,

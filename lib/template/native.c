@@ -128,17 +128,16 @@ bool loam_native_path(struct machine *machine, struct value *out, struct value v
 
 struct text *loam_native_escape(struct machine *machine, struct text *text)
 {
-    static const char special[] = "&<>\"'";
-    static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&#34;", "&#39;"};
+    static const char *const entities[256] = {
+        ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&#34;", ['\''] = "&#39;"};
     struct text_builder builder = {0};
     size_t start = 0;
     if (text->markup)
         return text;
     for (size_t i = 0; i < text->length; i++) {
-        const char *found = text->bytes[i] ? strchr(special, text->bytes[i]) : NULL;
-        if (!found)
+        const char *entity = entities[(unsigned char)text->bytes[i]];
+        if (!entity)
             continue;
-        const char *entity = entities[found - special];
         if (!loam_builder_add_part(machine, &builder, text, start, i) ||
             !loam_builder_add(machine, &builder, entity, strlen(entity), loam_text_from_data(text)))
             return NULL;

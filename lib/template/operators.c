@@ -150,7 +150,8 @@ static bool add_texts(struct machine *machine, struct value *out, struct text *a
         if (!b)
             return false;
     }
-    struct text *joined = loam_text_join(machine, a, b);
+    const struct value parts[] = {value_text(a), value_text(b)};
+    struct text *joined = loam_text_join(machine, parts, 2);
     if (!joined)
         return false;
     *out = value_text(joined);
@@ -222,7 +223,8 @@ static bool concatenate(struct machine *machine, struct value *out, struct value
 {
     struct text *left = loam_show_text(machine, a);
     struct text *right = left ? loam_show_text(machine, b) : NULL;
-    struct text *joined = right ? loam_text_join(machine, left, right) : NULL;
+    const struct value parts[] = {value_text(left), value_text(right)};
+    struct text *joined = right ? loam_text_join(machine, parts, 2) : NULL;
     if (joined && joined->markup) { /* what ~ gives is plain text */
         struct text *plain = loam_heap_get(&machine->heap, 1, sizeof *plain);
         if (!plain)

@@ -125,9 +125,22 @@ bool loam_parser_emit(struct parser *parser, enum opcode operation, unsigned cou
     return true;
 }
 
+bool loam_parser_emit_print(struct parser *parser)
+{
+    struct program *program = parser->program;
+    struct instruction *last = &program->code[program->code_count - 1];
+    /* Unless a jump comes here that does not pass the sum. */
+    if (program->code_count && last->operation == DO_SUM && parser->landed != program->code_count) {
+        last->operation = DO_PRINT_SUM;
+        return true;
+    }
+    return loam_parser_emit(parser, DO_PRINT, 0, 0);
+}
+
 void loam_parser_land(struct parser *parser, size_t from)
 {
     parser->program->code[from].operand = (int32_t)(parser->program->code_count - from - 1);
+    parser->landed = parser->program->code_count;
 }
 
 bool loam_parser_emit_back(struct parser *parser, enum opcode operation, size_t to)

@@ -156,16 +156,29 @@ static bool parse_primary(struct parser *parser)
 
 /* ---- what follows a value ----------------------------------------------------------- */
 
+/* Behind the key, code[start] and on. */
+static bool emit_subscript(struct parser *parser, size_t start)
+{
+    const struct program *program = parser->program;
+    struct instruction *key = &program->code[start];
+    if (parser_here(parser) != start + 1 || key->operation != DO_CONSTANT ||
+        program->constants[key->operand].kind != VALUE_STRING)
+        return loam_parser_emit(parser, DO_SUBSCRIPT, 0, 0);
+    key->operation = DO_ITEM;
+    return true;
+}
+
 /* Behind "[": one index, several (a tuple), or a slice. */
 static bool parse_subscript(struct parser *parser)
 {
     const struct token *at = parser->token;
+    size_t start = parser_here(parser);
     int parts = 0;
     if (!loam_parser_is(parser, ":")) {
         if (!loam_parse_tuple(parser, true))
             return false;
         if (loam_parser_skip(parser, "]")) {
-            if (!loam_parser_emit(parser, DO_SUBSCRIPT, 0, 0))
+            if (!emit_subscript(parser, start))
                 return false;
             parser->program->code[parser->program->code_count - 1].place = at->start;
             return true;
@@ -331,9 +344,9 @@ struct operator
 static const struct operator* find_operator(const struct parser *parser)
 {
     static const struct operator operators[] = {
-        {"+", LEVEL_SUM, DO_BINARY, BINARY_ADD},
+        {"+", LEVEL_SUM, DO_SUM, BINARY_ADD},
         {"-", LEVEL_SUM, DO_BINARY, BINARY_SUBTRACT},
-        {"~", LEVEL_CONCATENATE, DO_BINARY, BINARY_CONCATENATE},
+        {"~", LEVEL_CONCATENATE, DO_SUM, BINARY_CONCATENATE},
         {"*", LEVEL_PRODUCT, DO_BINARY, BINARY_MULTIPLY},
         {"/", LEVEL_PRODUCT, DO_BINARY, BINARY_DIVIDE},
         {"//", LEVEL_PRODUCT, DO_BINARY, BINARY_FLOOR_DIVIDE},
@@ -404,10 +417,36 @@ static void land_chain(struct parser *parser, int32_t chain)
     }
 }
 
+/* Behind the right side of + or ~: the end of a sum, or the beginning. `*sum` is
+ * the one that the left side ends with, or SIZE_MAX: it goes on here, unless the
+ * right side calls something, which has to be after the left side's errors. */
+static bool emit_sum(struct parser *parser, const struct operator* operator, uint32_t place,
+                     size_t *sum)
+{
+    struct program *program = parser->program;
+    unsigned count = 2;
+    bool calls = false;
+    for (size_t i = *sum; i < program->code_count && !calls; i++)
+        calls = program->code[i].operation == DO_CALL;
+    struct instruction *left = *sum == SIZE_MAX ? NULL : &program->code[*sum];
+    if (left && !calls && left->operand == operator->kind && left->count<UINT16_MAX) {
+        count = left->count + 1u;
+        place = left->place;
+        memmove(left, left + 1, (program->code_count - *sum - 1) * sizeof *left);
+        program->code_count--;
+        parser->landed -= parser->landed > *sum;
+    }
+    *sum = parser_here(parser);
+    if (!loam_parser_emit(parser, DO_SUM, count, operator->kind))
+        return false;
+    program->code[*sum].place = place;
+    return true;
+}
+
 /* Operators at and above a level, behind the first operand. */
 static bool parse_operators(struct parser *parser, int least)
 {
-    size_t last = SIZE_MAX;
+    size_t last = SIZE_MAX, sum = SIZE_MAX;
     int32_t chain = -1;
     const struct operator* operator;
     while ((operator= find_operator(parser)) != NULL && operator->level >= least) {
@@ -417,17 +456,21 @@ static bool parse_operators(struct parser *parser, int least)
             good = loam_parser_expect_name(parser, "in");
         if (good && operator->operation == DO_COMPARE) {
             good = parse_comparison(parser, operator, & last, &chain);
-        } else if (good && operator->operation != DO_BINARY) {
+        } else if (good && operator->operation != DO_BINARY && operator->operation != DO_SUM) {
             land_chain(parser, chain);
             last = SIZE_MAX;
             chain = -1;
             good = parse_short_circuit(parser, operator);
         } else if (good) {
             good = parse_level(parser, operator->level + 1) &&
-                   loam_parser_emit(parser, DO_BINARY, 0, operator->kind);
-            if (good)
+                   (operator->operation == DO_SUM
+                        ? emit_sum(parser, operator, at->start, &sum)
+                        : loam_parser_emit(parser, DO_BINARY, 0, operator->kind));
+            if (good && operator->operation == DO_BINARY)
                 parser->program->code[parser->program->code_count - 1].place = at->start;
         }
+        if (operator->operation != DO_SUM)
+            sum = SIZE_MAX;
         if (!good)
             return false;
     }

@@ -20,9 +20,11 @@ static bool parse_print(struct parser *parser)
         return false;
     if (parser->token->kind != TOKEN_PRINT_END)
         return loam_parser_fail_token(parser, parser->token, "expected the end of the tag, found");
-    if (!loam_parser_emit(parser, DO_PRINT, 0, 0))
+    if (!loam_parser_emit_print(parser))
         return false;
-    parser->program->code[parser->program->code_count - 1].place = place;
+    struct instruction *print = &parser->program->code[parser->program->code_count - 1];
+    if (print->operation == DO_PRINT)
+        print->place = place;
     parser->token++;
     return true;
 }
@@ -31,7 +33,7 @@ static bool parse_print(struct parser *parser)
 static bool parse_print_block(struct parser *parser)
 {
     do {
-        if (!loam_parse_expression(parser) || !loam_parser_emit(parser, DO_PRINT, 0, 0))
+        if (!loam_parse_expression(parser) || !loam_parser_emit_print(parser))
             return false;
     } while (loam_parser_skip(parser, ","));
     return loam_parser_expect_block_end(parser);

@@ -19,6 +19,7 @@ struct parser {
     loam_error *error;
     loam_status status;
     unsigned depth;
+    size_t landed;            /* where the last jump that was given its target goes to */
     struct parsed_loop *loop; /* innermost of the present body, NULL: none */
     /* Names that macro bodies give a meaning to, used since the flags were
      * last cleared. */
@@ -57,6 +58,8 @@ static inline size_t parser_here(const struct parser *parser)
 
 bool loam_parser_emit(struct parser *parser, enum opcode operation, unsigned count,
                       int64_t operand);
+/* Prints the value of the expression before. */
+bool loam_parser_emit_print(struct parser *parser);
 /* The jump at `from` goes to the end of the code. */
 void loam_parser_land(struct parser *parser, size_t from);
 /* Jumps back to `to`. */

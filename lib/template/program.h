@@ -19,11 +19,14 @@ enum opcode {
     DO_UNPACK,          /* (sequence -- last ... first) of `count` */
     DO_ATTRIBUTE,       /* (value -- value.constants[operand]) */
     DO_SUBSCRIPT,       /* (value key -- value[key]) */
+    DO_ITEM,            /* (value -- value[constants[operand]]), a text */
     DO_SLICE,           /* (value start stop step -- value) */
     DO_LIST,            /* (items -- list) of `operand` */
     DO_TUPLE,
-    DO_MAPPING, /* (key item ... -- mapping) of `operand` pairs */
-    DO_BINARY,  /* (a b -- a op b); operand: enum binary */
+    DO_MAPPING,   /* (key item ... -- mapping) of `operand` pairs */
+    DO_BINARY,    /* (a b -- a op b); operand: enum binary */
+    DO_SUM,       /* (values -- value) of `count`, by + or ~ from the left; operand: enum binary */
+    DO_PRINT_SUM, /* (values -- ) the same, printed */
     DO_NEGATE,
     DO_POSITIVE,
     DO_NOT,

@@ -166,7 +166,11 @@ static void add_place(const struct machine *machine)
 static bool run(struct machine *machine, const char *context, size_t length,
                 const struct render_options *options)
 {
-    if (!read_context(machine, context, length, options) || !loam_machine_run(machine))
+    /* What is printed is often about as long as the context. */
+    if (!read_context(machine, context, length, options) ||
+        (length <= options->memory / 16 &&
+         !loam_builder_reserve(machine, &machine->output, length)) ||
+        !loam_machine_run(machine))
         return false;
     machine->steps_left += 1024; /* for the NUL */
     size_t end = machine->output.length;

@@ -43,8 +43,16 @@ static bool make_room(struct machine *machine, struct text_builder *builder, siz
     return true;
 }
 
-bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
-                      size_t length, bool from_data)
+bool loam_builder_reserve(struct machine *machine, struct text_builder *builder, size_t length)
+{
+    return make_room(machine, builder, length);
+}
+
+/* All but the usual case, which is that there is room, and that the origin is
+ * the one of the bytes before. */
+__attribute__((noinline)) static bool add_otherwise(struct machine *machine,
+                                                    struct text_builder *builder, const char *bytes,
+                                                    size_t length, bool from_data)
 {
     if (length == 0)
         return true;
@@ -53,6 +61,24 @@ bool loam_builder_add(struct machine *machine, struct text_builder *builder, con
     memcpy(builder->bytes + builder->length, bytes, length);
     builder->length += length;
     return mark_run(machine, builder, builder->length, from_data);
+}
+
+bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
+                      size_t length, bool from_data)
+{
+    if (length == 0 || length > builder->capacity - builder->length || builder->run_count == 0 ||
+        builder->runs[builder->run_count - 1].from_data != from_data ||
+        length / 16 > machine->steps_left)
+        return add_otherwise(machine, builder, bytes, length, from_data);
+    machine->steps_left -= length / 16;
+    char *end = builder->bytes + builder->length;
+    builder->length += length;
+    builder->runs[builder->run_count - 1].end = builder->length;
+    if (length == 1)
+        *end = *bytes;
+    else
+        memcpy(end, bytes, length);
+    return true;
 }
 
 bool loam_builder_add_part(struct machine *machine, struct text_builder *builder,
@@ -194,43 +220,59 @@ static bool add_runs(struct machine *machine, struct text_builder *builder, cons
     return true;
 }
 
-struct text *loam_text_join(struct machine *machine, struct text *a, struct text *b)
+/* Room for `length` bytes that begin with those of the text. If it lies at the
+ * end of the heap it grows there: a text that is put together piece by piece is
+ * not copied each time. */
+static char *extend(struct machine *machine, struct text *text, uint64_t length)
+{
+    if (length - text->length <= SIZE_MAX &&
+        loam_heap_extend(&machine->heap, text->bytes + text->length,
+                         (size_t)(length - text->length)))
+        return (char *)(uintptr_t)text->bytes;
+    char *bytes = loam_heap_bytes(&machine->heap, length);
+    if (!bytes)
+        loam_machine_fail_memory(machine);
+    if (!bytes || !machine_spend(machine, text->length / 16))
+        return NULL;
+    memcpy(bytes, text->bytes, text->length);
+    return bytes;
+}
+
+struct text *loam_text_join(struct machine *machine, const struct value *parts, size_t count)
 {
     struct text_builder joined = {0};
-    if (a->length == 0 || b->length == 0)
-        return a->length ? a : b;
-    if (!machine_spend(machine, b->length / 16))
-        return NULL;
-    if (loam_heap_extend(&machine->heap, a->bytes + a->length, b->length)) {
-        /* The first text lies at the end of the heap and grows there: a text
-         * that is put together piece by piece is not copied each time. */
-        joined.bytes = (char *)(uintptr_t)a->bytes;
-    } else {
-        uint64_t wanted = (uint64_t)a->length + b->length;
-        joined.bytes = loam_heap_bytes(&machine->heap, wanted);
-        if (!joined.bytes || !machine_spend(machine, a->length / 16)) {
-            if (!joined.bytes)
-                loam_machine_fail_memory(machine);
-            return NULL;
-        }
-        memcpy(joined.bytes, a->bytes, a->length);
+    uint64_t length = 0;
+    bool same = true;
+    struct text *first = NULL, *last = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct text *part = parts[i].text;
+        length += part->length;
+        first = first || part->length == 0 ? first : part;
+        last = part->length ? part : last;
+        same &= part->width == parts[0].text->width;
     }
-    memcpy(joined.bytes + a->length, b->bytes, b->length);
-    joined.length = a->length + b->length;
-    if (!add_runs(machine, &joined, a, 0) || !add_runs(machine, &joined, b, a->length))
+    if (first == last && (!first || length == first->length))
+        return first ? first : parts[0].text;
+    if (!machine_spend(machine, (length - first->length) / 16))
         return NULL;
+    joined.bytes = extend(machine, first, length);
+    if (!joined.bytes)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct text *part = parts[i].text;
+        if (joined.length > 0)
+            memcpy(joined.bytes + joined.length, part->bytes, part->length);
+        if (!add_runs(machine, &joined, part, joined.length))
+            return NULL;
+        joined.length += part->length;
+    }
     struct text *text = loam_builder_finish(machine, &joined);
-    if (text && a->width == b->width)
-        text->width = a->width;
+    if (text && same)
+        text->width = first->width;
     return text;
 }
 
 /* ---- asking ------------------------------------------------------------------ */
-
-bool loam_text_equal(const struct text *a, const struct text *b)
-{
-    return a == b || (a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0);
-}
 
 bool loam_text_is(const struct text *text, const char *bytes)
 {

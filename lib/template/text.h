@@ -15,6 +15,8 @@ struct text_builder {
     size_t run_count, run_capacity;
 };
 
+/* Room for that many bytes, for a builder which is to become large. */
+bool loam_builder_reserve(struct machine *machine, struct text_builder *builder, size_t length);
 bool loam_builder_add(struct machine *machine, struct text_builder *builder, const char *bytes,
                       size_t length, bool from_data);
 bool loam_builder_add_text(struct machine *machine, struct text_builder *builder,
@@ -39,9 +41,40 @@ struct text *loam_text_refer(struct machine *machine, const char *bytes, size_t 
 /* Bytes [start, end): the text's own. */
 struct text *loam_text_part(struct machine *machine, struct text *text, size_t start, size_t end);
 
-struct text *loam_text_join(struct machine *machine, struct text *a, struct text *b);
+/* One text of several values, which are all texts. */
+struct text *loam_text_join(struct machine *machine, const struct value *parts, size_t count);
 
-bool loam_text_equal(const struct text *a, const struct text *b);
+/* a[length] == b[length]; short texts, which most are, without a call. */
+static inline bool text_bytes_equal(const char *a, const char *b, size_t length)
+{
+    uint64_t x[2], y[2];
+    uint32_t c[2], d[2];
+    if (length > 16)
+        return memcmp(a, b, length) == 0;
+    if (length >= 8) {
+        memcpy(&x[0], a, 8);
+        memcpy(&y[0], b, 8);
+        memcpy(&x[1], a + length - 8, 8);
+        memcpy(&y[1], b + length - 8, 8);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    if (length >= 4) {
+        memcpy(&c[0], a, 4);
+        memcpy(&d[0], b, 4);
+        memcpy(&c[1], a + length - 4, 4);
+        memcpy(&d[1], b + length - 4, 4);
+        return ((c[0] ^ d[0]) | (c[1] ^ d[1])) == 0;
+    }
+    while (length > 0 && a[length - 1] == b[length - 1])
+        length--;
+    return length == 0;
+}
+
+static inline bool text_equal(const struct text *a, const struct text *b)
+{
+    return a == b || (a->length == b->length && text_bytes_equal(a->bytes, b->bytes, a->length));
+}
+
 bool loam_text_is(const struct text *text, const char *bytes);
 /* Less than, equal to or more than 0, by code points. */
 int loam_text_compare(const struct text *a, const struct text *b);

@@ -93,7 +93,6 @@ struct sequence {
 
 struct entry {
     struct value key, item;
-    uint32_t hash;
 };
 
 /* In the order of insertion; nothing is ever taken out. */

@@ -69,7 +69,7 @@ bool loam_values_fail_undefined(struct machine *machine, struct value value)
 struct sequence *loam_sequence_new(struct machine *machine, enum sequence_flavour flavour,
                                    uint64_t room)
 {
-    struct sequence *sequence = loam_heap_get(&machine->heap, 1, sizeof *sequence);
+    struct sequence *sequence = heap_get_one(&machine->heap, sizeof *sequence);
     struct value *items = room ? loam_heap_get(&machine->heap, room, sizeof *items) : NULL;
     if (!sequence || (room && !items)) {
         loam_machine_fail_memory(machine);
@@ -190,7 +190,7 @@ enum { INDEX_FROM = 12 }; /* entries from which on a mapping has an index */
 
 struct mapping *loam_mapping_new(struct machine *machine)
 {
-    struct mapping *mapping = loam_heap_get(&machine->heap, 1, sizeof *mapping);
+    struct mapping *mapping = heap_get_one(&machine->heap, sizeof *mapping);
     if (!mapping) {
         loam_machine_fail_memory(machine);
         return NULL;
@@ -216,7 +216,7 @@ static uint32_t hash_of(struct value key)
 
 static void index_entry(struct mapping *mapping, size_t entry)
 {
-    size_t mask = mapping->index_size - 1, at = mapping->entries[entry].hash & mask;
+    size_t mask = mapping->index_size - 1, at = hash_of(mapping->entries[entry].key) & mask;
     while (mapping->index[at])
         at = (at + 1) & mask;
     mapping->index[at] = (uint32_t)entry + 1;
@@ -229,8 +229,6 @@ static bool make_index(struct machine *machine, struct mapping *mapping)
     if (!index)
         return loam_machine_fail_memory(machine);
     memset(index, 0, size * sizeof *index);
-    for (size_t i = 0; i < mapping->count; i++)
-        mapping->entries[i].hash = hash_of(mapping->entries[i].key);
     mapping->index = index;
     mapping->index_size = size;
     for (size_t i = 0; i < mapping->count; i++)
@@ -243,8 +241,19 @@ static bool same_key(struct machine *machine, struct value a, struct value b)
 {
     bool equal = false;
     if (a.kind == VALUE_STRING && b.kind == VALUE_STRING)
-        return loam_text_equal(a.text, b.text);
+        return text_equal(a.text, b.text);
     return loam_values_equal(machine, &equal, a, b) && equal;
+}
+
+/* In a mapping without an index. */
+static inline struct value *find_text(const struct mapping *mapping, const struct text *key)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        struct entry *entry = &mapping->entries[i];
+        if (entry->key.kind == VALUE_STRING && text_equal(entry->key.text, key))
+            return &entry->item;
+    }
+    return NULL;
 }
 
 struct value *loam_mapping_find(struct machine *machine, const struct mapping *mapping,
@@ -255,19 +264,20 @@ struct value *loam_mapping_find(struct machine *machine, const struct mapping *m
         (void)FAIL(machine, LOAM_FORMAT, "unhashable type: '%s'", loam_values_type(key));
         return NULL;
     }
-    if (!mapping->index) {
-        for (size_t i = 0; i < mapping->count; i++)
-            if (same_key(machine, mapping->entries[i].key, key))
-                return &mapping->entries[i].item;
+    if (!mapping->index && key.kind == VALUE_STRING)
+        return find_text(mapping, key.text);
+    for (size_t i = 0; i < mapping->count && !mapping->index; i++)
+        if (same_key(machine, mapping->entries[i].key, key))
+            return &mapping->entries[i].item;
+    if (!mapping->index)
         return NULL;
-    }
     uint32_t hash = hash_of(key);
     size_t mask = mapping->index_size - 1, at = hash & mask;
     for (; mapping->index[at]; at = (at + 1) & mask) {
         struct entry *entry = &mapping->entries[mapping->index[at] - 1];
         if (!machine_spend(machine, 1))
             return NULL;
-        if (entry->hash == hash && same_key(machine, entry->key, key))
+        if (hash_of(entry->key) == hash && same_key(machine, entry->key, key))
             return &entry->item;
     }
     return NULL;
@@ -276,34 +286,30 @@ struct value *loam_mapping_find(struct machine *machine, const struct mapping *m
 struct value *loam_mapping_find_text(struct machine *machine, const struct mapping *mapping,
                                      struct text *key)
 {
-    if (mapping->index)
-        return loam_mapping_find(machine, mapping, value_text(key));
-    for (size_t i = 0; i < mapping->count; i++) {
-        struct value other = mapping->entries[i].key;
-        if (other.kind == VALUE_STRING && loam_text_equal(other.text, key))
-            return &mapping->entries[i].item;
-    }
-    return NULL;
+    return mapping->index ? loam_mapping_find(machine, mapping, value_text(key))
+                          : find_text(mapping, key);
 }
 
 bool loam_mapping_set(struct machine *machine, struct mapping *mapping, struct value key,
                       struct value item)
 {
-    struct value *found = loam_mapping_find(machine, mapping, key);
+    struct value *found = key.kind == VALUE_STRING && !mapping->index
+                              ? find_text(mapping, key.text)
+                              : loam_mapping_find(machine, mapping, key);
     if (found)
         *found = item;
     if (found || machine->status)
         return machine->status == LOAM_OK;
-    if (mapping->count >= UINT32_MAX / 4 ||
-        !loam_heap_grow(&machine->heap, (void **)&mapping->entries, &mapping->capacity,
-                        (uint64_t)mapping->count + 1, sizeof(struct entry)))
+    if (mapping->count == mapping->capacity &&
+        (mapping->count >= UINT32_MAX / 4 ||
+         !loam_heap_grow(&machine->heap, (void **)&mapping->entries, &mapping->capacity,
+                         (uint64_t)mapping->count + 1, sizeof(struct entry))))
         return loam_machine_fail_memory(machine);
     mapping->entries[mapping->count++] = (struct entry){.key = key, .item = item};
     if (mapping->count <= INDEX_FROM)
         return true;
     if (!mapping->index || mapping->count > mapping->index_size / 2)
         return make_index(machine, mapping);
-    mapping->entries[mapping->count - 1].hash = hash_of(key);
     index_entry(mapping, mapping->count - 1);
     return true;
 }
@@ -383,7 +389,7 @@ static bool equal_at(struct machine *machine, bool *out, struct value a, struct 
         return true;
     switch (a.kind) {
     case VALUE_STRING:
-        *out = loam_text_equal(a.text, b.text);
+        *out = text_equal(a.text, b.text);
         return machine_spend(machine, *out ? a.text->length / 64 : 0);
     case VALUE_SEQUENCE:
         return equal_sequences(machine, out, a.sequence, b.sequence, depth - 1);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "text/pipeline.h"
 
+#include "base/utf8.h"
+
 static const char low_line[3] = {'\xE2', '\x96', '\x81'}; /* U+2581 */
 
 static bool add_piece(struct piece_list *out, size_t start, size_t length)
@@ -28,14 +30,52 @@ static bool joins_last(enum cut_keep keep, bool matches, bool last_matched)
     }
 }
 
-static bool cut_piece(struct piece_list *out, const struct cut *cut, const char *text,
-                      struct piece piece)
+/* The character of GPT-2's alphabet for each byte: printable ones of Latin-1
+ * stand for themselves, the others for those from U+0100 on. */
+static bool to_alphabet(struct text_buffer *out, const char *bytes, size_t length)
+{
+    char text[4];
+    out->count = 0;
+    for (size_t i = 0; i < length; i++) {
+        uint32_t c = (unsigned char)bytes[i];
+        if (c <= ' ')
+            c += 0x100;
+        else if (c >= 0x7F && c <= 0xA0)
+            c += 0x121 - 0x7F;
+        else if (c == 0xAD)
+            c = 0x143;
+        if (!loam_normal_add(out, text, loam_utf8_encode(text, c)))
+            return false;
+    }
+    return true;
+}
+
+/* Characters that begin in text[length]. */
+static size_t count_characters(const char *text, size_t length)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+static bool cut_piece(struct piece_list *out, struct text_buffer *alphabet, const struct cut *cut,
+                      const char *text, struct piece piece)
 {
     struct split_walk walk;
-    size_t first = out->count;
+    size_t first = out->count, length = piece.length, seen = 0;
+    const char *seen_text = text + piece.start;
     bool last_matched = false, fits = true;
-    loam_split_begin(&walk, cut->pattern, out->memory, text + piece.start, piece.length);
-    for (size_t at = 0, size; fits && (size = loam_split_next(&walk)) > 0; at += size) {
+    if (cut->on_bytes) {
+        if (!to_alphabet(alphabet, seen_text, length))
+            return false;
+        seen_text = alphabet->bytes;
+        length = alphabet->count;
+    }
+    loam_split_begin(&walk, cut->pattern, out->memory, seen_text, length);
+    for (size_t at = 0, size, word; fits && (word = loam_split_next(&walk)) > 0; at += size) {
+        size = cut->on_bytes ? count_characters(seen_text + seen, word) : word;
+        seen += word;
         if (cut->keep == KEEP_ISOLATED) {
             fits = add_piece(out, piece.start + at, size);
             continue;
@@ -87,7 +127,7 @@ bool loam_cut_apply(struct piece_list *out, struct text_buffer *changed, bool *i
     for (size_t i = 0; done && i < pieces->count; i++) {
         struct piece piece = pieces->items[i];
         if (cut->kind == CUT_PATTERN)
-            done = cut_piece(out, cut, text, piece);
+            done = cut_piece(out, changed, cut, text, piece);
         else if (cut->kind == CUT_SPACE)
             done = add_space(out, changed, text, piece);
         else

@@ -298,17 +298,19 @@ static loam_status read_added(struct json_load *load, const struct json_node *no
         return status;
     if (id == UINT32_MAX || content.length == 0)
         return loam_json_get_fail(load, node, path, "an object with id and content");
-    if (word)
-        return loam_json_get_refuse(load, node, "added_tokens.single_word", "expected false");
     if (normalized && (status = check_normalized(load, node, content)))
         return status;
     struct token *token = &load->tokenizer->tokens[id];
+    if (token->text && word) /* the model could find it inside words */
+        return loam_json_get_refuse(load, node, "added_tokens.single_word",
+                                    "of a token that model.vocab has");
     if (!token->text)
         status = set_text(load, id, loam_json_member(&load->json, node, "content"), path);
     else if (token->text_length != content.length ||
              memcmp(token->text, content.data, content.length) != 0)
         status = loam_json_get_fail(load, node, path, "the text that model.vocab has for the id");
     token->flags = special ? LOAM_TOKEN_CONTROL : LOAM_TOKEN_USER;
+    token->whole_word = word;
     token->takes_spaces = right;
     token->takes_spaces_before = left;
     return status;

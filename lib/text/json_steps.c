@@ -7,6 +7,11 @@
 #define GPT2     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 /* Signs of ASCII that Unicode counts as symbols are punctuation here. */
 #define PUNCTUATION "[\\p{P}$+<=>\\^`|~]"
+/* \w of the expressions that are part of the format, not of the file: alphabetic
+ * characters (some are symbols), marks, digits, connectors, joiners. */
+#define WORD                                                                                       \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"  \
+    "\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
 
 enum { LONGEST_REPLACEMENT = 64 };
 
@@ -290,8 +295,11 @@ static loam_status add_pattern(struct json_load *load, const struct json_node *s
                                const char *path, const char *pattern, enum cut_keep keep,
                                bool inverted)
 {
-    struct cut cut = {
-        .kind = CUT_PATTERN, .keep = keep, .inverted = inverted, .expression = pattern};
+    struct cut cut = {.kind = CUT_PATTERN,
+                      .keep = keep,
+                      .on_bytes = pipeline_of(load)->bytes,
+                      .inverted = inverted,
+                      .expression = pattern};
     return add_cut(load, step, path, cut);
 }
 
@@ -387,9 +395,10 @@ static loam_status read_pre_tokenizer(struct json_load *load, const struct json_
 {
     loam_status status;
     bool single = false;
-    if (pipeline_of(load)->bytes)
+    if (pipeline_of(load)->bytes &&
+        (loam_json_get_equal(type, "ByteLevel") || loam_json_get_equal(type, "Metaspace")))
         return loam_json_get_refuse(load, loam_json_member(&load->json, step, "type"), path,
-                                    "a step behind ByteLevel");
+                                    "behind ByteLevel");
     if (loam_json_get_equal(type, "Split"))
         return read_split(load, step, path);
     if (loam_json_get_equal(type, "ByteLevel"))
@@ -405,6 +414,12 @@ static loam_status read_pre_tokenizer(struct json_load *load, const struct json_
         return status ? status
                       : add_pattern(load, step, path, single ? "\\p{N}" : "\\p{N}+", KEEP_ISOLATED,
                                     false);
+    }
+    if (loam_json_get_equal(type, "Whitespace")) {
+        status = loam_json_get_keys(load, step, path, "type");
+        return status ? status
+                      : add_pattern(load, step, path, "[" WORD "]+|[^\\s" WORD "]+", KEEP_REMOVED,
+                                    true);
     }
     bool bert = loam_json_get_equal(type, "BertPreTokenizer");
     if (bert || loam_json_get_equal(type, "WhitespaceSplit")) {
@@ -490,7 +505,8 @@ loam_status loam_json_steps_read(struct json_load *load, bool *bytes)
 static bool only_splits(const struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->cut_count; i++)
-        if (pipeline->cuts[i].kind != CUT_PATTERN || pipeline->cuts[i].keep != KEEP_ISOLATED)
+        if (pipeline->cuts[i].kind != CUT_PATTERN || pipeline->cuts[i].keep != KEEP_ISOLATED ||
+            pipeline->cuts[i].on_bytes)
             return false;
     return pipeline->cut_count <= PATTERN_STAGES;
 }

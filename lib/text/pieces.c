@@ -118,8 +118,8 @@ void loam_piece_make(struct token *token, enum tokenizer_kind kind, char *room)
     if (token->flags & SPECIAL_FLAGS) {
         token->piece = token->text;
         token->piece_length = token->text_length;
-        token->plain =
-            (token->flags & LOAM_TOKEN_USER) && token->text_length > 0 && kind != TOKENIZER_BPE;
+        token->plain = (token->flags & LOAM_TOKEN_USER) && token->text_length > 0 &&
+                       kind != TOKENIZER_BPE && !token->whole_word;
     } else if (byte >= 0) {
         room[0] = (char)byte;
         token->piece_length = 1;

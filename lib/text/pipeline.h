@@ -51,6 +51,7 @@ enum cut_front { FRONT_NEVER, FRONT_FIRST, FRONT_ALWAYS };
 struct cut {
     enum cut_kind kind;
     enum cut_keep keep;
+    bool on_bytes;            /* PATTERN: behind ByteLevel, sees a character for each byte */
     bool inverted;            /* what lies between matches counts as matches */
     const char *expression;   /* PATTERN */
     struct splitter *pattern; /* of it, one stage */

@@ -3,7 +3,7 @@
  * Regular expressions, as far as the published split patterns of tokenizers go:
  * literals, classes ([^\s\p{L}\p{N}], with one && [...]), groups, (?i:...),
  * alternatives, quantifiers greedy, lazy and (on one character) possessive,
- * look-ahead at one character, $. The first alternative that matches wins, as
+ * look-ahead and look-behind at one character, $. The first alternative that matches wins, as
  * in Perl, not the longest.
  *
  * An expression is compiled to a finite automaton over classes of characters,
@@ -66,10 +66,11 @@ loam_status loam_regex_classify(struct regex_classes *out, const struct regex_se
 /* ---- programs ---- */
 
 enum regex_kind {
-    REGEX_SET,   /* takes a character of the set */
-    REGEX_LOOK,  /* the next character is of the set; negated: not, or there is none */
-    REGEX_SPLIT, /* goes on at a, and if that fails at b */
-    REGEX_JUMP,  /* goes on at a */
+    REGEX_SET,    /* takes a character of the set */
+    REGEX_LOOK,   /* the next character is of the set; negated: not, or there is none */
+    REGEX_BEHIND, /* the same of the character before */
+    REGEX_SPLIT,  /* goes on at a, and if that fails at b */
+    REGEX_JUMP,   /* goes on at a */
     REGEX_MATCH
 };
 
@@ -100,10 +101,13 @@ loam_status loam_regex_parse(struct regex_program *program, const char *text, si
 /* ---- automata ---- */
 
 /* next[row + class] is the row of the next state times two, plus one if the
- * text up to before that character is a match. Row 0: no match can follow. */
+ * text up to before that character is a match. Row 0: no match can follow.
+ * Where the expression looks behind its beginning, starts[class] is the row to
+ * begin with by the character before; the last, `start`, if there is none. */
 struct regex_automaton {
     const uint32_t *next;
     uint32_t start;
+    const uint32_t *starts; /* [classes], or NULL: begins with `start` always */
 };
 
 loam_status loam_regex_compile(struct regex_automaton *out, const struct regex_program *program,
@@ -129,11 +133,12 @@ struct regex_memo {
 
 void loam_regex_memo_end(struct regex_memo *memo);
 
-/* Bytes of the match at text[at..end), 0 if there is none or an empty one.
+/* Bytes of the match at text[at..end), 0 if there is none or an empty one; the
+ * expression sees text from `begin` on.
  * `number` tells automata that share a memo apart; with one memo, `at` and `end`
  * may only be such that no character behind memo->begin was matched before. */
 size_t loam_regex_match(const struct regex_automaton *automaton,
-                        const struct regex_classes *classes, const char *text, size_t at,
-                        size_t end, struct regex_memo *memo, uint32_t number);
+                        const struct regex_classes *classes, const char *text, size_t begin,
+                        size_t at, size_t end, struct regex_memo *memo, uint32_t number);
 
 #endif

@@ -96,11 +96,25 @@ static void scan_to(struct scan *scan, const uint32_t *next, const struct regex_
     *scan = (struct scan){at, match, row};
 }
 
+/* The class of the character that ends at text[at]. */
+static uint8_t class_before(const struct regex_classes *classes, const char *text, size_t begin,
+                            size_t at)
+{
+    size_t start = at - 1;
+    uint32_t c;
+    while (start > begin && at - start < 4 && ((unsigned char)text[start] & 0xC0) == 0x80)
+        start--;
+    size_t bytes = loam_utf8_decode(&c, text + start, at - start);
+    return bytes == at - start ? loam_regex_class(classes, c) : classes->none;
+}
+
 size_t loam_regex_match(const struct regex_automaton *automaton,
-                        const struct regex_classes *classes, const char *text, size_t at,
-                        size_t end, struct regex_memo *memo, uint32_t number)
+                        const struct regex_classes *classes, const char *text, size_t begin,
+                        size_t at, size_t end, struct regex_memo *memo, uint32_t number)
 {
     struct scan scan = {at, at, automaton->start};
+    if (automaton->starts && at > begin)
+        scan.row = automaton->starts[class_before(classes, text, begin, at)];
     size_t limit = (at / BLOCK + 2) * BLOCK;
     for (;; limit += BLOCK) {
         scan_to(&scan, automaton->next, classes, text, loam_min(limit, end), end);

@@ -469,23 +469,25 @@ static void close_alternatives(struct parser *p)
             program->ops[i].a = (int32_t)(program->count - i);
 }
 
-/* Behind "(?=" or "(?!": one character's set. */
-static loam_status parse_look(struct parser *p, bool negated)
+/* Behind "(?=", "(?!", "(?<=" or "(?<!": one character's set. */
+static loam_status parse_look(struct parser *p, enum regex_kind kind, bool negated)
 {
     int32_t set;
     loam_status status = parse_set(p, &set);
     if (!status && !take(p, ")"))
-        return fail(p, "look-ahead is supported at one character only");
+        return fail(p, "look-ahead and look-behind are supported at one character only");
     return status ? status
                   : emit(p, (struct regex_op){
-                                .kind = REGEX_LOOK, .negated = negated, .set = (int16_t)set});
+                                .kind = (uint8_t)kind, .negated = negated, .set = (int16_t)set});
 }
 
 static loam_status open_group(struct parser *p)
 {
     bool fold = p->groups[p->depth].fold;
     if (take(p, "?=") || take(p, "?!"))
-        return parse_look(p, p->text[p->at - 1] == '!');
+        return parse_look(p, REGEX_LOOK, p->text[p->at - 1] == '!');
+    if (take(p, "?<=") || take(p, "?<!"))
+        return parse_look(p, REGEX_BEHIND, p->text[p->at - 1] == '!');
     if (take(p, "?i:"))
         fold = true;
     else if (!take(p, "?:") && p->at < p->length && p->text[p->at] == '?')

@@ -56,8 +56,8 @@ static size_t next_piece(struct split_walk *walk, size_t stage, size_t at, size_
     walk->matched = false;
     for (;;) {
         uint32_t c;
-        size_t match = loam_regex_match(automaton, &splitter->classes, text, at, end, &walk->memo,
-                                        (uint32_t)stage);
+        size_t match = loam_regex_match(automaton, &splitter->classes, text, walk->begins[stage],
+                                        at, end, &walk->memo, (uint32_t)stage);
         if (match && at == begin) {
             walk->matched = true;
             return at + match;
@@ -92,8 +92,10 @@ size_t loam_split_next(struct split_walk *walk)
     walk->memo.begin = at;
     for (; stage < walk->splitter->count; stage++) {
         size_t *end = &walk->ends[stage + 1];
-        if (*end == at)
-            *end = next_piece(walk, stage, at, walk->ends[stage]);
+        if (*end != at)
+            continue;
+        walk->begins[stage + 1] = at;
+        *end = next_piece(walk, stage, at, walk->ends[stage]);
     }
     walk->at = walk->ends[stage];
     return walk->at - at;

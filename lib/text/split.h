@@ -2,7 +2,7 @@
 /*
  * Splitting text into words before byte-pair encoding. A splitter is one or more
  * stages, each a regular expression. A stage cuts what the stage before gave it
- * into its matches and what lies between them; a look-ahead does not see beyond
+ * into its matches and what lies between them; looking ahead or behind ends at
  * such a cut.
  */
 #ifndef LOAM_TEXT_SPLIT_H
@@ -28,9 +28,10 @@ struct split_walk {
     const struct splitter *splitter;
     const char *text;
     size_t at;
-    size_t ends[PATTERN_STAGES + 1]; /* of the text, and of each stage's present piece */
-    bool matched;                    /* the last word is a match, not what lies between two */
-    size_t matches[PATTERN_STAGES];  /* ends of matches that were found ahead; 0: none */
+    size_t begins[PATTERN_STAGES + 1]; /* of the pieces that end there */
+    size_t ends[PATTERN_STAGES + 1];   /* of the text, and of each stage's present piece */
+    bool matched;                      /* the last word is a match, not what lies between two */
+    size_t matches[PATTERN_STAGES];    /* ends of matches that were found ahead; 0: none */
     struct regex_memo memo;
 };
 

@@ -62,12 +62,13 @@ static loam_status emit(struct encoder *encoder, struct token_list *out, const c
     if (id >= 0)
         return loam_tokenizer_push(out, encoder->memory, id, error);
     loam_status status = LOAM_OK;
-    for (uint32_t i = 0; !status && i < symbol->length; i++) {
-        id = tokenizer->byte_tokens[(unsigned char)text[symbol->start + i]];
-        if (id < 0) /* no byte tokens */
+    const char *bytes = text + symbol->start;
+    for (uint32_t i = 0; i < symbol->length; i++) /* without tokens for all of its bytes */
+        if (tokenizer->byte_tokens[(unsigned char)bytes[i]] < 0)
             return emit_unknown(encoder, out, first, error);
-        status = loam_tokenizer_push(out, encoder->memory, id, error);
-    }
+    for (uint32_t i = 0; !status && i < symbol->length; i++)
+        status = loam_tokenizer_push(out, encoder->memory,
+                                     tokenizer->byte_tokens[(unsigned char)bytes[i]], error);
     return status;
 }
 

@@ -67,6 +67,38 @@ static size_t before_spaces(const char *text, size_t start, size_t end)
     return end;
 }
 
+/* As regular expressions have it: alphabetic characters, marks, digits,
+ * connectors, joiners. */
+static bool is_word(uint32_t c)
+{
+    if (c >= 0x110000)
+        return false;
+    uint32_t in = loam_unicode_category_mask("L", 1) | loam_unicode_category_mask("M", 1) |
+                  1u << CATEGORY_ND | 1u << CATEGORY_NL | 1u << CATEGORY_PC;
+    return (in >> loam_unicode_category(c) & 1) || c == 0x200C || c == 0x200D ||
+           (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+}
+
+/* Whether no word goes on before or behind text[at..at + size). */
+static bool stands_alone(const char *text, size_t length, size_t at, size_t size)
+{
+    uint32_t c = UINT32_MAX;
+    size_t before = at;
+    while (before > 0 && at - before < 4) {
+        before--;
+        if (((unsigned char)text[before] & 0xC0) != 0x80)
+            break;
+    }
+    if (at > 0 && loam_utf8_decode(&c, text + before, at - before) == at - before && is_word(c))
+        return false;
+    at += size;
+    if (at == length)
+        return true;
+    loam_utf8_decode(&c, text + at, length - at);
+    return !is_word(c);
+}
+
 /* Where control tokens may stand: the stretches that are not data. */
 struct trusted {
     const loam_text_span *spans; /* NULL: everywhere */
@@ -111,6 +143,10 @@ static loam_status append_all(struct encoder *encoder, struct token_list *list, 
             continue;
         }
         const struct token *token = &t->tokens[id];
+        if (token->whole_word && !stands_alone(text, length, i, token->text_length)) {
+            i += token->text_length;
+            continue;
+        }
         size_t end = token->takes_spaces_before ? before_spaces(text, start, i) : i;
         status = append_plain(encoder, list, text, start, end, error);
         if (!status)

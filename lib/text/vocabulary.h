@@ -26,8 +26,9 @@ struct token {
     uint32_t flags;    /* LOAM_TOKEN_... */
     bool takes_spaces; /* white space behind it in a text goes with it */
     bool takes_spaces_before;
-    bool plain; /* text can become it that is not special */
-    bool taken; /* by a merge */
+    bool whole_word; /* found only where no character of a word is before or behind it */
+    bool plain;      /* text can become it that is not special */
+    bool taken;      /* by a merge */
 };
 
 /* Of the hash table of texts; the tag saves looking at tokens that differ. */

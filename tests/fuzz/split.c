@@ -26,6 +26,20 @@ struct trial {
     } * stack; /* [2 * operations * (length + 1)]: each place is left open once */
 };
 
+/* Whether the character before the place is of the set. */
+static bool is_behind(const struct trial *trial, const struct regex_op *op, size_t at)
+{
+    uint32_t c = 0;
+    size_t start = 0, size = 0;
+    while (start + size < at) {
+        start += size;
+        size = loam_utf8_decode(&c, trial->text + start, trial->length - start);
+    }
+    bool in =
+        at > 0 && (trial->classes->members[loam_regex_class(trial->classes, c)] >> op->set & 1);
+    return in != op->negated;
+}
+
 static bool takes(const struct trial *trial, const struct regex_op *op, size_t at, size_t *size)
 {
     uint32_t c;
@@ -63,7 +77,7 @@ static size_t try_match(struct trial *trial, size_t start)
                 op = (size_t)((int64_t)op + o->a);
                 continue;
             }
-            alive = takes(trial, o, at, &size);
+            alive = o->kind == REGEX_BEHIND ? is_behind(trial, o, at) : takes(trial, o, at, &size);
             at += o->kind == REGEX_SET ? size : 0;
             op++;
         }

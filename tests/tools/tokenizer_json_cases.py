@@ -11,7 +11,9 @@ import tokenizers
 LOW = "\u2581"
 TEXTS = ["Ab  12\u00b2 a\u00e9,b\n\n\u00c9a b\u0327\u0301c! \u65e5\u672c ab\u2581 ab\t\ud55c x'S \ufb01 \u00bd "
          "\u2167\r\n 1234567 a.b  <X> ab $3+4 _a\u0130 ",
-         " ab<s>  <X> \u2003abab aa bb"]
+         " ab<s>  <X> \u2003abab aa bb",
+         "a<w> <w> _<w> <w>\u00e9 12<w>.<w><w>\u200d\u24b6<w> a\u200db\u0f33 \u00bd<w>\u00fc \u65e5<w> <w>b\u0327 "
+         "abab1234567 \u00fc\u00bc\u00b2, 12\u00b3a \u00b9b,bab <w>"]
 
 
 def byte_alphabet():
@@ -24,7 +26,7 @@ def added(first):
     def one(i, content, **more):
         return {"id": first + i, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
                 "normalized": False, "special": False, **more}
-    return [one(0, "<s>", special=True), one(1, "<X>", lstrip=True, rstrip=True)]
+    return [one(0, "<s>", special=True), one(1, "<X>", lstrip=True, rstrip=True), one(2, "<w>", single_word=True)]
 
 
 def merged(letters, pairs):
@@ -95,6 +97,9 @@ CUTS = [[split(LLAMA3)], [split(CL100K)], [split(LLAMA3, "Removed", True)], [spl
         [step("Digits", individual_digits=True)], [step("Digits", individual_digits=False)],
         [step("Punctuation", behavior="Isolated")], [step("Punctuation", behavior="Contiguous")],
         [step("Punctuation", behavior="Removed")], [step("Punctuation", behavior="MergedWithPrevious")],
+        [split("(?<=a)b")], [split("(?<!a)b", "Removed")], [split("(?<![0-9])[0-9](?![0-9])|(?<=\\s)\\S+(?<!b)")],
+        [split("(?<=\\p{L})(?=\\d).|(?<!\\s) +(?! )", "MergedWithNext")], [split(" +"), split("(?<! )ab")],
+        [split("(?:(?<=b)a|(?<=a)b)+"), step("Digits", individual_digits=True)], [step("Whitespace")],
         [step("WhitespaceSplit")], [step("BertPreTokenizer")], [split("\\r?\\n"), step("Digits", individual_digits=True)]]
 
 
@@ -108,6 +113,12 @@ def configurations():
     for cuts in CUTS:
         yield "bytes", {}, None, sequence("pretokenizers", *cuts,
                                           step("ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=False))
+    level = step("ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=True)
+    # Behind ByteLevel a byte is a character: that of Falcon first.
+    yield "bytes", {}, None, sequence("pretokenizers", step("Punctuation", behavior="Contiguous"), level,
+                                      step("Digits", individual_digits=False), split("[0-9][0-9][0-9]"))
+    for cuts in CUTS:
+        yield "bytes", {}, None, sequence("pretokenizers", level, *cuts)
     for space in (True, False):
         for pattern in (True, False):
             yield "bytes", {}, None, step("ByteLevel", add_prefix_space=space, trim_offsets=True, use_regex=pattern)
@@ -116,6 +127,8 @@ def configurations():
         yield "bytes", {}, normalizer, step("ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=True)
         yield "words", {}, normalizer, step("BertPreTokenizer")
         yield "scores", {}, normalizer, sequence("pretokenizers", step("WhitespaceSplit"), meta("always", True))
+    yield "words", {}, None, step("Whitespace")
+    yield "scores", {}, None, step("Whitespace")
     for pre in metas:
         yield "pieces", {}, None, pre
         yield "scores", {}, None, pre

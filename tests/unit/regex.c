@@ -27,8 +27,8 @@ static int match(const char *expression, const char *text)
     int found = -1;
     loam_arena_init(&arena, &memory);
     if (compile(&splitter, expression, &arena) == LOAM_OK)
-        found = (int)loam_regex_match(&splitter.stages[0], &splitter.classes, text, 0, strlen(text),
-                                      NULL, 0);
+        found = (int)loam_regex_match(&splitter.stages[0], &splitter.classes, text, 0, 0,
+                                      strlen(text), NULL, 0);
     else
         printf("# %s\n", error.message);
     loam_arena_end(&arena);
@@ -94,7 +94,9 @@ static void expressions_match(void)
          3},
         {"\\D", "1", 0},
         {"\\w+", "a_1\xC3\xA9-", 5},
-        {"[^\\w]", "a", 0}, {"[a[bc]d]+", "abcdx", 4}, {"[^x[yz]]+", "abz", 2},
+        {"[^\\w]", "a", 0},
+        {"[a[bc]d]+", "abcdx", 4},
+        {"[^x[yz]]+", "abz", 2},
         {"\\P{L}", "a", 0},
         {"\\pL", "a", 1},
         {"\\p{Lu}+",
@@ -126,6 +128,48 @@ static void expressions_match(void)
     CHECK_EQUAL(atomic_load(&memory.held), 0);
 }
 
+/* The words of a text, each match in brackets. */
+static const char *cut(const char *expression, const char *text)
+{
+    static char shown[256];
+    struct splitter splitter;
+    struct split_walk walk;
+    struct arena arena;
+    size_t at = 0, word, written = 0;
+    loam_arena_init(&arena, &memory);
+    CHECK_EQUAL(compile(&splitter, expression, &arena), LOAM_OK);
+    loam_split_begin(&walk, &splitter, &memory, text, strlen(text));
+    while ((word = loam_split_next(&walk)) > 0) {
+        written += (size_t)snprintf(shown + written, sizeof shown - written,
+                                    walk.matched ? "[%.*s]" : "%.*s", (int)word, text + at);
+        at += word;
+    }
+    loam_split_end(&walk);
+    loam_arena_end(&arena);
+    return shown;
+}
+
+/* As Python's re has it. */
+static void looking_behind(void)
+{
+    CHECK_TEXT(cut("(?<=a)b", "babbab"), "ba[b]ba[b]");
+    CHECK_TEXT(cut("(?<!a)b", "babbab"), "[b]ab[b]ab");
+    CHECK_TEXT(cut("(?<=\\xE9)b", "b\xC3\xA9"
+                                  "b\xC3\xA8"
+                                  "b"),
+               "b\xC3\xA9[b]\xC3\xA8"
+               "b");
+    CHECK_TEXT(cut("(?<!\\d)\\d(?!\\d)", "1 23 4a5"), "[1] 23 [4]a[5]");
+    CHECK_TEXT(cut("a(?<=a)|b(?<=a)", "ab"), "[a]b");
+    CHECK_TEXT(cut("(?:(?<=b)a|(?<=a)b)+", "aababb"), "aa[bab]b");
+    CHECK_TEXT(cut("(?=b)(?<=a)b|(?=b)(?<!a).", "abb"), "a[b][b]");
+    CHECK_TEXT(cut("a++(?<=a)b?", "aabab"), "[aab][ab]");
+    CHECK_TEXT(cut("(?<!.)a", "aa\xFF"
+                              "a"),
+               "[a]a\xFF"
+               "a"); /* bytes that are no character are one of no category */
+}
+
 static void others_are_refused(void)
 {
     static const char *const bad[] = {"(",
@@ -137,7 +181,7 @@ static void others_are_refused(void)
                                       "a\\",
                                       "*",
                                       "+a",
-                                      "(?<=a)b",
+                                      "(?<=ab)b",
                                       "(?>a)",
                                       "(?=ab)",
                                       "(?!a|b)",
@@ -219,6 +263,7 @@ int main(void)
 {
     loam_memory_init(&memory, NULL, 0);
     RUN(expressions_match);
+    RUN(looking_behind);
     RUN(others_are_refused);
     RUN(automata_are_bounded);
     RUN(memory_fails);

@@ -134,15 +134,14 @@ static const struct {
      "base64"},
     {WITH("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"////////\"}"),
      LOAM_FORMAT, "no map"},
-    {WITH("\"pre_tokenizer\":{\"type\":\"Whitespace\"}"), LOAM_UNSUPPORTED, "Whitespace"},
-    {WITH("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?<=a)b\"}}"),
+    {WITH("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?<=ab)b\"}}"),
      LOAM_UNSUPPORTED, "pre_tokenizer: split pattern"},
     {WITH("\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":"
           "\"Odd\"}"),
      LOAM_UNSUPPORTED, "Odd is not supported: an unknown behavior"},
     {WITH("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
-          "{\"type\":\"Digits\"}]}"),
-     LOAM_UNSUPPORTED, "a step behind ByteLevel"},
+          "{\"type\":\"Metaspace\"}]}"),
+     LOAM_UNSUPPORTED, "Metaspace is not supported: behind ByteLevel"},
     {WITH("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"}"), LOAM_UNSUPPORTED,
      "a replacement other than U+2581"},
     {WITH("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"prepend_scheme\":\"last\"}"),
@@ -168,7 +167,8 @@ static const struct {
     {WITH("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{}},"
           "{\"Sequence\":{}}]}"),
      LOAM_UNSUPPORTED, "a text twice"},
-    {ADDED(",\"single_word\":true"), LOAM_UNSUPPORTED, "added_tokens.single_word"},
+    {WITH("\"added_tokens\":[{\"id\":0,\"content\":\"a\",\"single_word\":true}]"),
+     LOAM_UNSUPPORTED, "of a token that model.vocab has"},
     {ADDED(",\"special\":0"), LOAM_FORMAT, "added_tokens.special: found 0"},
     {WITH("\"added_tokens\":[1]"), LOAM_FORMAT, "added_tokens: found 1"},
     {WITH("\"added_tokens\":[{\"id\":0,\"content\":\"b\"}]"), LOAM_FORMAT, "the text that"},

@@ -7,6 +7,9 @@ static const char *const case_texts[] = {
     "\254 ab\342\226\201 ab\011\355\225\234 x'S \357\254\201 \302\275 \342\205\247\015"
     "\012 1234567 a.b  <X> ab $3+4 _a\304\260 ",
     " ab<s>  <X> \342\200\203abab aa bb",
+    "a<w> <w> _<w> <w>\303\251 12<w>.<w><w>\342\200\215\342\222\266<w> a\342\200\215b\340"
+    "\274\263 \302\275<w>\303\274 \346\227\245<w> <w>b\314\247 abab1234567 \303\274\302"
+    "\274\302\262, 12\302\263a \302\271b,bab <w>",
 };
 
 #define MODEL_0 \
@@ -186,12 +189,13 @@ static const char *const case_texts[] = {
 /* A file is begin, steps of the case, and model of the case. */
 static const struct {
     const char *begin, *steps, *model;
-    const char *ids[2];
+    const char *ids[3];
 } cases[] = {
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\"
     "n\\\\p{L}\\\\p{N}]\077\\\\p{L}+|\\\\p{N}{1,3}| \077[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\"
@@ -203,11 +207,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129"
     " 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 266 275 256 32 36 51 43 52"
     " 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"'(\077i:[sdmt]|ll|ve|re)|[^\\\\r\\\\n\\\\p{"
     "L}\\\\p{N}]\077+\\\\p{L}++|\\\\p{N}{1,3}+| \077[^\\\\s\\\\p{L}\\\\p{N}]++[\\\\r\\\\n"
@@ -219,11 +228,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129"
     " 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 266 275 256 32 36 51 43 52"
     " 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\"
     "n\\\\p{L}\\\\p{N}]\077\\\\p{L}+|\\\\p{N}{1,3}| \077[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\"
@@ -235,11 +249,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129"
     " 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 266 275 256 32 36 51 43 52"
     " 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s+$\"},\"behavior\":\"Isolated\",\"inve"
     "rt\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true"
@@ -249,11 +268,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129"
     " 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 259 272 43 52 32 9"
     "5 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\" \077[^(\\\\s|[.,!\077])]+\"},\"behavior\":"
     "\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\""
@@ -263,11 +287,17 @@ static const struct {
     "33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 1"
     "29 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 272 43 "
     "52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"\\\\w+\"},\"behavior\":\"Removed\",\"invert"
     "\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
@@ -275,11 +305,14 @@ static const struct {
     MODEL_0,
     {"258 32 44 264 32 33 32 32 226 150 129 32 9 32 39 32 32 32 13 10 32 32 46 275 32 36 4"
     "3 32 32",
-    "32 274 275 32 32"}},
+    "32 274 275 32 32",
+    "60 62 32 276 32 60 62 32 60 62 32 60 62 46 276 60 62 226 128 141 60 62 32 226 128 14"
+    "1 224 188 179 32 60 62 32 60 62 32 60 62 32 32 44 32 32 44 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"[^\\\\s\\\\w]\"},\"behavior\":\"Isolated\","
     "\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets"
@@ -289,11 +322,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 1"
     "29 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 259 36 51 43 5"
     "2 32 95 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"a{2}\077b\"},\"behavior\":\"Isolated\",\"in"
     "vert\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":tru"
@@ -303,11 +341,17 @@ static const struct {
     " 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 268 32 2"
     "39 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 97 98 32"
     " 272 43 52 32 95 97 196 176 32",
-    "32 97 98 274 275 97 98 97 98 32 273 32 98 98"}},
+    "32 97 98 274 275 97 98 97 98 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 97 98 2"
+    "61 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 9"
+    "7 98 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"String\":\"b\"},\"behavior\":\"MergedWithPrevious\","
     "\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets"
@@ -317,11 +361,16 @@ static const struct {
     "2 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129 3"
     "2 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 256 32 272 43 52 32 "
     "95 97 196 176 32",
-    "257 274 275 256 256 32 273 32 98 98"}},
+    "257 274 275 256 256 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"String\":\"b\"},\"behavior\":\"MergedWithNext\",\"inv"
     "ert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":tru"
@@ -331,11 +380,17 @@ static const struct {
     " 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 268 32 2"
     "39 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 97 98 32"
     " 272 43 52 32 95 97 196 176 32",
-    "32 97 98 274 275 97 98 97 98 32 273 32 98 98"}},
+    "32 97 98 274 275 97 98 97 98 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 97 98 2"
+    "61 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 9"
+    "7 98 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Contiguous\",\"invert"
     "\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
@@ -345,11 +400,16 @@ static const struct {
     "2 230 151 165 230 156 172 32 256 226 150 129 32 256 9 237 149 156 32 120 268 32 239 "
     "172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 256 32 272 "
     "43 52 32 95 97 196 176 32",
-    "32 256 274 275 270 32 273 32 98 98"}},
+    "32 256 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 270 261 52 53"
+    " 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithNext\",\"inv"
     "ert\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true"
@@ -359,11 +419,16 @@ static const struct {
     " 32 230 151 165 230 156 172 32 256 226 150 129 32 256 9 237 149 156 32 120 268 32 23"
     "9 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 259 272 4"
     "3 52 32 95 97 196 176 32",
-    "32 256 274 275 256 259 273 32 98 98"}},
+    "32 256 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 270 261 52 53"
+    " 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_sp"
     "ace\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -372,11 +437,17 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129"
     " 32 194 189 32 226 133 167 13 10 32 49 50 51 52 53 54 55 32 265 98 275 259 36 51 43 "
     "52 32 95 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 49 50 60 119 62 46 276 6"
+    "0 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 1"
+    "89 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 49 50 "
+    "51 52 53 54 55 32 195 188 194 188 194 178 44 32 49 50 194 179 97 32 194 185 98 263 2"
+    "59 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Digits\",\"individual_digits\":false},{\"type\":\"ByteLevel\",\"add_prefix_s"
     "pace\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -385,11 +456,16 @@ static const struct {
     "2 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129 3"
     "2 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 259 36 51 43 52 32 9"
     "5 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Punctuation\",\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\",\"add_prefi"
     "x_space\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -398,11 +474,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 1"
     "29 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 259 36 51 43 5"
     "2 32 95 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Punctuation\",\"behavior\":\"Contiguous\"},{\"type\":\"ByteLevel\",\"add_pre"
     "fix_space\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -411,11 +492,16 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 1"
     "29 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 259 36 51 43 5"
     "2 32 95 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Punctuation\",\"behavior\":\"Removed\"},{\"type\":\"ByteLevel\",\"add_prefix"
     "_space\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -423,11 +509,16 @@ static const struct {
     {"65 98 258 260 194 178 32 97 195 169 98 264 195 137 97 32 98 204 167 204 129 99 32 23"
     "0 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 83 32 239 172 129 32 194"
     " 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 98 275 259 51 52 32 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 119 32 276 32 119 32 119 195 169 32 260 119 276 119 226 128 141 226 146 182 119 3"
+    "2 97 226 128 141 98 224 188 179 32 194 189 119 195 188 32 230 151 165 119 32 119 98 "
+    "204 167 257 256 261 52 53 54 55 32 195 188 194 188 194 178 32 260 194 179 97 32 194 "
+    "185 98 98 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Punctuation\",\"behavior\":\"MergedWithPrevious\"},{\"type\":\"ByteLevel\","
     "\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -436,11 +527,155 @@ static const struct {
     " 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 1"
     "29 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 259 36 51 43 52 "
     "32 95 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077<=a)b\"},\"behavior\":\"Isolated\",\"i"
+    "nvert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":t"
+    "rue,\"use_regex\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 258 260 194 178 32 97 195 169 263 264 195 137 97 32 98 204 167 204 129 99 33 3"
+    "2 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 268 32 239"
+    " 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 97 98 32 2"
+    "72 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 97 98 97 98 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 97 98 2"
+    "61 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 97 "
+    "98 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077<!a)b\"},\"behavior\":\"Removed\",\"in"
+    "vert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":tr"
+    "ue,\"use_regex\":false}]},\"model\":",
+    MODEL_0,
+    {"65 258 260 194 178 32 97 195 169 44 264 195 137 97 32 204 167 204 129 99 33 32 230 1"
+    "51 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129 32 194 1"
+    "89 32 226 133 167 13 10 32 261 52 53 54 55 32 265 275 259 272 43 52 32 95 97 196 176"
+    " 32",
+    "257 274 275 256 259 273 32",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 224 188 179 32 194 189 60"
+    " 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 204 167 257 256 261 52 53 54 5"
+    "5 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 44 259 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077<![0-9])[0-9](\077![0-9])|(\077<=\\\\s"
+    ")\\\\S+(\077<!b)\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLeve"
+    "l\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model"
+    "\":",
+    MODEL_0,
+    {"65 98 258 260 194 178 32 97 195 169 44 98 264 195 137 97 32 98 204 167 204 129 99 33"
+    " 32 230 151 165 230 156 172 32 256 226 150 129 32 97 98 9 237 149 156 32 120 268 32 "
+    "239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 259 272"
+    " 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 270 261 52 53"
+    " 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 97 98 32 27"
+    "6"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077<=\\\\p{L})(\077=\\\\d).|(\077<!\\\\s)"
+    " +(\077! )\"},\"behavior\":\"MergedWithNext\",\"invert\":false},{\"type\":\"ByteLeve"
+    "l\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":false}]},\"model"
+    "\":",
+    MODEL_0,
+    {"65 98 258 260 194 178 32 97 195 169 263 264 195 137 97 32 98 204 167 204 129 99 33 3"
+    "2 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129 3"
+    "2 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 256 32 272 43 52 32 "
+    "95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Split\",\"pattern\":{\"Regex\":\" +\"},\"behavior\":\"Isolated\",\"invert\":"
+    "false},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077<! )ab\"},\"behavior\":\"Is"
+    "olated\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim"
+    "_offsets\":true,\"use_regex\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 258 260 194 178 32 97 195 169 263 264 195 137 97 32 98 204 167 204 129 99 33 3"
+    "2 230 151 165 230 156 172 32 256 226 150 129 32 256 9 237 149 156 32 120 268 32 239 "
+    "172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 256 32 272 "
+    "43 52 32 95 97 196 176 32",
+    "32 256 274 275 256 256 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 256 256 261 5"
+    "2 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 256 32 "
+    "276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Split\",\"pattern\":{\"Regex\":\"(\077:(\077<=b)a|(\077<=a)b)+\"},\"behavior"
+    "\":\"Isolated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true},{"
+    "\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex"
+    "\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 258 49 50 194 178 32 97 195 169 263 264 195 137 97 32 98 204 167 204 129 99 33"
+    " 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 268 32 2"
+    "39 172 129 32 194 189 32 226 133 167 13 10 32 49 50 51 52 53 54 55 32 265 98 275 97 "
+    "98 32 36 51 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 97 98 256 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 49 50 60 119 62 46 276 6"
+    "0 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 1"
+    "89 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 256 4"
+    "9 50 51 52 53 54 55 32 195 188 194 188 194 178 44 32 49 50 194 179 97 32 194 185 98 "
+    "263 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Whitespace\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offs"
+    "ets\":true,\"use_regex\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 260 194 178 97 195 169 44 98 195 137 97 98 204 167 204 129 99 33 230 151 165 2"
+    "30 156 172 256 226 150 129 256 237 149 156 120 39 83 239 172 129 194 189 226 133 167"
+    " 261 52 53 54 55 97 46 98 275 256 36 51 43 52 95 97 196 176",
+    "256 274 275 270 273 98 98",
+    "97 60 119 62 276 95 60 119 62 60 119 62 195 169 260 60 119 62 46 276 60 119 62 226 1"
+    "28 141 226 146 182 60 119 62 97 226 128 141 98 224 188 179 194 189 60 119 62 195 188"
+    " 230 151 165 60 119 62 60 119 62 98 204 167 270 261 52 53 54 55 195 188 194 188 194 "
+    "178 44 260 194 179 97 194 185 98 44 98 256 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"WhitespaceSplit\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim"
     "_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -448,11 +683,16 @@ static const struct {
     {"65 98 260 194 178 97 195 169 263 195 137 97 98 204 167 204 129 99 33 230 151 165 230"
     " 156 172 256 226 150 129 256 237 149 156 120 268 239 172 129 194 189 226 133 167 261"
     " 52 53 54 55 265 98 275 256 272 43 52 95 97 196 176",
-    "256 274 275 270 273 98 98"}},
+    "256 274 275 270 273 98 98",
+    "97 60 119 62 276 95 60 119 62 60 119 62 195 169 260 60 119 62 46 276 60 119 62 226 1"
+    "28 141 226 146 182 60 119 62 97 226 128 141 98 224 188 179 194 189 60 119 62 195 188"
+    " 230 151 165 60 119 62 60 119 62 98 204 167 270 261 52 53 54 55 195 188 194 188 194 "
+    "178 44 260 194 179 97 194 185 98 263 256 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"BertPreTokenizer\"},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"tri"
     "m_offsets\":true,\"use_regex\":false}]},\"model\":",
@@ -460,11 +700,16 @@ static const struct {
     {"65 98 260 194 178 97 195 169 44 98 195 137 97 98 204 167 204 129 99 33 230 151 165 2"
     "30 156 172 256 226 150 129 256 237 149 156 120 39 83 239 172 129 194 189 226 133 167"
     " 261 52 53 54 55 97 46 98 275 256 36 51 43 52 95 97 196 176",
-    "256 274 275 270 273 98 98"}},
+    "256 274 275 270 273 98 98",
+    "97 60 119 62 276 95 60 119 62 60 119 62 195 169 260 60 119 62 46 276 60 119 62 226 1"
+    "28 141 226 146 182 60 119 62 97 226 128 141 98 224 188 179 194 189 60 119 62 195 188"
+    " 230 151 165 60 119 62 60 119 62 98 204 167 270 261 52 53 54 55 195 188 194 188 194 "
+    "178 44 260 194 179 97 194 185 98 44 98 256 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"Split\",\"pattern\":{\"Regex\":\"\\\\r\077\\\\n\"},\"behavior\":\"Isolated\""
     ",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"Byte"
@@ -475,11 +720,591 @@ static const struct {
     "33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 1"
     "29 32 194 189 32 226 133 167 13 10 32 49 50 51 52 53 54 55 32 265 98 275 259 36 51 4"
     "3 52 32 95 97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 49 50 60 119 62 46 276 6"
+    "0 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 1"
+    "89 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 49 50 "
+    "51 52 53 54 55 32 195 188 194 188 194 178 44 32 49 50 194 179 97 32 194 185 98 263 2"
+    "59 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"Punctuation\",\"behavior\":\"Contiguous\"},{\"type\":\"ByteLevel\",\"add_pre"
+    "fix_space\":false,\"trim_offsets\":true,\"use_regex\":true},{\"type\":\"Digits\",\"i"
+    "ndividual_digits\":false},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[0-9][0-9][0-"
+    "9]\"},\"behavior\":\"Isolated\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077i:'s|'t|'re|'ve|'m|'ll|'d)|[^"
+    "\\\\r\\\\n\\\\p{L}\\\\p{N}]\077\\\\p{L}+|\\\\p{N}{1,3}| \077[^\\\\s\\\\p{L}\\\\p{N}]"
+    "+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(\077!\\\\S)|\\\\s+\"},\"behavior\":\"Isola"
+    "ted\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"'(\077i:[sdmt]|ll|ve|re)|[^\\\\r\\"
+    "\\n\\\\p{L}\\\\p{N}]\077+\\\\p{L}++|\\\\p{N}{1,3}+| \077[^\\\\s\\\\p{L}\\\\p{N}]++["
+    "\\\\r\\\\n]*+|\\\\s++$|\\\\s*[\\\\r\\\\n]|\\\\s+(\077!\\\\S)|\\\\s\"},\"behavior\":"
+    "\"Isolated\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077i:'s|'t|'re|'ve|'m|'ll|'d)|[^"
+    "\\\\r\\\\n\\\\p{L}\\\\p{N}]\077\\\\p{L}+|\\\\p{N}{1,3}| \077[^\\\\s\\\\p{L}\\\\p{N}]"
+    "+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(\077!\\\\S)|\\\\s+\"},\"behavior\":\"Remov"
+    "ed\",\"invert\":true}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s+$\"},\"behavior\":\"Isolated"
+    "\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\" \077[^(\\\\s|[.,!\077])]+\"},\"be"
+    "havior\":\"Isolated\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\w+\"},\"behavior\":\"Removed\""
+    ",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"169 44 167 33 165 172 39 172 167 46 275 36 43 176",
+    "274 275",
+    "60 62 276 60 62 60 62 169 60 62 46 276 60 62 182 60 62 60 62 165 60 62 60 62 167 44 "
+    "44 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[^\\\\s\\\\w]\"},\"behavior\":\"Is"
+    "olated\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a{2}\077b\"},\"behavior\":\"Isolat"
+    "ed\",\"invert\":true}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 39 8"
+    "3 32 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 "
+    "97 98 32 36 51 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 97 98 97 98 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 97 98 2"
+    "61 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 9"
+    "7 98 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"String\":\"b\"},\"behavior\":\"MergedWithPre"
+    "vious\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 256 256 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"String\":\"b\"},\"behavior\":\"MergedWithNex"
+    "t\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 39 8"
+    "3 32 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 "
+    "97 98 32 36 51 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 97 98 97 98 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 97 98 2"
+    "61 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 9"
+    "7 98 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Contiguous\","
+    "\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithNex"
+    "t\",\"invert\":true}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Digits\",\"individual_digits\":true}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 49 50 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129"
+    " 99 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239"
+    " 172 129 32 194 189 32 226 133 167 13 10 32 49 50 51 52 53 54 55 32 97 46 98 275 256"
+    " 32 36 51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 49 50 60 119 62 46 276 6"
+    "0 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 1"
+    "89 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 49 50 "
+    "51 52 53 54 55 32 195 188 194 188 194 178 44 32 49 50 194 179 97 32 194 185 98 44 98"
+    " 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Digits\",\"individual_digits\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Punctuation\",\"behavior\":\"Isolated\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Punctuation\",\"behavior\":\"Contiguous\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Punctuation\",\"behavior\":\"Removed\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 98 10 10 195 137 97 32 98 204 204 129 99 32 23"
+    "0 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 83 32 239 172 129 32 194"
+    " 189 32 226 133 13 10 32 261 52 53 54 55 32 97 98 275 256 32 51 52 32 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 119 32 276 32 119 32 119 195 169 32 260 119 276 119 226 128 141 226 146 119 32 97"
+    " 226 128 141 98 224 188 179 32 194 189 119 195 188 32 230 151 165 119 32 119 98 204 "
+    "257 256 261 52 53 54 55 32 195 188 194 188 194 178 32 260 194 179 97 32 194 185 98 9"
+    "8 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Punctuation\",\"behavior\":\"MergedWithPrevious\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077<=a)b\"},\"behavior\":\"Isola"
+    "ted\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 39 8"
+    "3 32 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 "
+    "97 98 32 36 51 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 97 98 97 98 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 97 98 2"
+    "61 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 9"
+    "7 98 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077<!a)b\"},\"behavior\":\"Remov"
+    "ed\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 32 32 260 194 178 32 97 195 169 44 10 10 195 137 97 32 204 167 204 129 99 33 32 2"
+    "30 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 129 32"
+    " 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 275 256 32 36 51 43 52 32 "
+    "95 97 196 176 32",
+    "257 274 275 270 32 273 32",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 224 188 179 32 194 189 60"
+    " 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 204 167 257 256 261 52 53 54 5"
+    "5 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 44 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077<![0-9])[0-9](\077![0-9])|("
+    "\077<=\\\\s)\\\\S+(\077<!b)\"},\"behavior\":\"Isolated\",\"invert\":false}]},\"model"
+    "\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077<=\\\\p{L})(\077=\\\\d).|("
+    "\077<!\\\\s) +(\077! )\"},\"behavior\":\"MergedWithNext\",\"invert\":false}]},\"mode"
+    "l\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\" +\"},\"behavior\":\"Isolated\",\""
+    "invert\":false},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077<! )ab\"},\"behavi"
+    "or\":\"Isolated\",\"invert\":false}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 32 256 226 150 129 32 256 9 237 149 156 271 39 83 32"
+    " 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 "
+    "32 36 51 43 52 32 95 97 196 176 32",
+    "32 256 274 275 256 256 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 256 256 261 5"
+    "2 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 3"
+    "2 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\077:(\077<=b)a|(\077<=a)b)+\"},"
+    "\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits"
+    "\":true}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 49 50 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129"
+    " 99 33 32 230 151 165 230 156 172 32 97 98 226 150 129 32 97 98 9 237 149 156 271 39"
+    " 83 32 239 172 129 32 194 189 32 226 133 167 13 10 32 49 50 51 52 53 54 55 32 97 46 "
+    "98 275 97 98 32 36 51 43 52 32 95 97 196 176 32",
+    "32 97 98 274 275 97 98 256 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 49 50 60 119 62 46 276 6"
+    "0 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 1"
+    "89 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 32 97 98 256 4"
+    "9 50 51 52 53 54 55 32 195 188 194 188 194 178 44 32 49 50 194 179 97 32 194 185 98 "
+    "44 98 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Whitespace\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"WhitespaceSplit\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"BertPreTokenizer\"}]},\"model\":",
+    MODEL_0,
+    {"65 98 32 32 260 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129 9"
+    "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
+    "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
+    "51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
+    "ype\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":t"
+    "rue},{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\r\077\\\\n\"},\"behavior\":\"I"
+    "solated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true}]},\"mod"
+    "el\":",
+    MODEL_0,
+    {"65 98 32 32 49 50 194 178 32 97 195 169 44 98 10 10 195 137 97 32 98 204 167 204 129"
+    " 99 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239"
+    " 172 129 32 194 189 32 226 133 167 13 10 32 49 50 51 52 53 54 55 32 97 46 98 275 256"
+    " 32 36 51 43 52 32 95 97 196 176 32",
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 49 50 60 119 62 46 276 6"
+    "0 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 1"
+    "89 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 49 50 "
+    "51 52 53 54 55 32 195 188 194 188 194 178 44 32 49 50 194 179 97 32 194 185 98 44 98"
+    " 256 32 276"}},
+    {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
+    "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
+    "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":t"
     "rue,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -487,11 +1312,17 @@ static const struct {
     "9 99 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 23"
     "9 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 257 32 "
     "36 51 43 52 32 95 97 196 176 32",
-    "257 274 275 257 256 32 273 32 98 98"}},
+    "257 274 275 257 256 32 273 32 98 98",
+    "32 97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 "
+    "32 60 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 1"
+    "94 189 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 26"
+    "1 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 25"
+    "6 32 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":t"
     "rue,\"trim_offsets\":true,\"use_regex\":false},\"model\":",
     MODEL_0,
@@ -499,11 +1330,17 @@ static const struct {
     "3 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 12"
     "9 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 257 32 272 43 52 "
     "32 95 97 196 176 32",
-    "257 274 275 257 259 273 32 98 98"}},
+    "257 274 275 257 259 273 32 98 98",
+    "32 97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 "
+    "32 60 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 1"
+    "94 189 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 26"
+    "1 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 259 "
+    "276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":f"
     "alse,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -511,11 +1348,17 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
     "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
     "51 43 52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":f"
     "alse,\"trim_offsets\":true,\"use_regex\":false},\"model\":",
     MODEL_0,
@@ -523,11 +1366,16 @@ static const struct {
     "2 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 268 32 239 172 129 3"
     "2 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 265 98 275 259 272 43 52 32 95 "
     "97 196 176 32",
-    "257 274 275 256 259 273 32 98 98"}},
+    "257 274 275 256 259 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 263 259 276"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":f"
     "alse,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_1,
@@ -535,11 +1383,17 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
     "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
     "51 43 52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":f"
     "alse,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -547,30 +1401,42 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
     "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
     "51 43 52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"t"
     "ype\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\","
     "\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_pr"
     "efix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -578,31 +1444,43 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
     "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
     "51 43 52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
     "\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretoke"
     "nizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\""
     "\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFD\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_pr"
     "efix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -610,31 +1488,44 @@ static const struct {
     "4 129 99 33 32 230 151 165 230 156 172 257 226 150 129 257 9 225 132 146 225 133 161"
     " 225 134 171 271 39 83 32 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 5"
     "4 55 32 97 46 98 275 256 32 36 51 43 52 32 95 97 73 204 135 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 101 204 129 32 260 60 119 62 46 276"
+    " 60 119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194"
+    " 189 60 119 62 117 204 136 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 "
+    "261 52 53 54 55 32 117 204 136 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44"
+    " 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFD\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
     "\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 37 36 38 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFD\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretoke"
     "nizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\""
     "\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"1 28 3 1 54 0 1 2 6 0 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 "
     "1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 6 0 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24"
+    " 0 22 0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 22 0 40 1 54 0 2 1 0 3 56 2 3"
+    " 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFKC\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_p"
     "refix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -642,31 +1533,43 @@ static const struct {
     "32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 102 105 26"
     "7 226 129 132 50 32 86 73 73 73 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 5"
     "1 43 52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 65 60 119 62 32 97 226 128 141 98 224 188 179 267 226 129 132 50 "
+    "60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 53"
+    " 54 55 32 195 188 49 226 129 132 52 50 44 32 261 97 267 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFKC\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}"
     ",\"model\":",
     MODEL_2,
     {"0 9 32 32 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 9 29 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFKC\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretok"
     "enizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\""
     "\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"1 28 3 1 54 31 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 7 10 1 30 "
     "0 31 1 0 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 28 0 24 0 1 2 0 3 0 1 "
+    "30 0 31 0 24 0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 30 0 33 31 40 1 54 3"
+    "2 2 1 30 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFKD\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_p"
     "refix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -674,31 +1577,44 @@ static const struct {
     " 99 33 32 230 151 165 230 156 172 257 226 150 129 257 9 225 132 146 225 133 161 225 "
     "134 171 271 39 83 32 102 105 267 226 129 132 50 32 86 73 73 73 13 10 32 261 52 53 54"
     " 55 32 97 46 98 275 256 32 36 51 43 52 32 95 97 73 204 135 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 101 204 129 32 260 60 119 62 46 276"
+    " 60 119 62 226 128 141 65 60 119 62 32 97 226 128 141 98 224 188 179 267 226 129 132"
+    " 50 60 119 62 117 204 136 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 2"
+    "61 52 53 54 55 32 117 204 136 49 226 129 132 52 50 44 32 261 97 267 98 44 98 256 32 "
+    "276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFKD\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}"
     ",\"model\":",
     MODEL_2,
     {"0 9 32 32 0 19 2 0 0 20 0 0 27 37 36 38 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 9 29 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFKD\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretok"
     "enizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\""
     "\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"1 28 3 1 54 31 1 2 6 0 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 7 10 1 30"
     " 0 31 1 0 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 6 0 1 54 0 24 0 39 62 1 0 24 0 28 0 24 0 1 2 0 3 0 1"
+    " 30 0 31 0 24 0 22 0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 22 0 30 0 33 31 "
+    "40 1 54 32 2 1 30 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\""
     "add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -706,31 +1622,43 @@ static const struct {
     "33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 115 32 239 17"
     "2 129 32 194 189 32 226 133 183 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 5"
     "1 43 52 32 95 97 105 204 135 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 147 144 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"BertPreTokeniz"
     "er\"},\"model\":",
     MODEL_2,
     {"27 0 0 19 2 0 0 20 0 0 27 0 8 21 34 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"p"
     "retokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement"
     "\":\"\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"51 1 54 0 1 2 45 56 1 45 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 20 1 0 1 0 1 0 1 54"
     " 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 10 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"StripAccents\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\""
     ",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
     MODEL_0,
@@ -738,31 +1666,42 @@ static const struct {
     "165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 129 32 194 18"
     "9 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 51 43 52 32 95 9"
     "7 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 257 256 261 52 53 54 55 "
+    "32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"StripAccents\"},\"pre_tokenizer\":{\"type\":\"BertPreToke"
     "nizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 2 31 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 2 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"StripAccents\"},\"pre_tokenizer\":{\"type\":\"Sequence\","
     "\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacem"
     "ent\":\"\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true}]},\"model\":",
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1 5"
     "4 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false},\"pre_"
     "tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true"
     ",\"use_regex\":true},\"model\":",
@@ -771,20 +1710,28 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
     "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
     "51 43 52 32 95 97 196 176 32",
-    "256 274 275 270 32 273 32 98 98"}},
+    "256 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 119"
+    " 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189 60"
+    " 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 53 5"
+    "4 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false},\"pre_"
     "tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false},\"pre_"
     "tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}"
     ",{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"alway"
@@ -792,11 +1739,14 @@ static const struct {
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true},\"pre_"
     "tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true"
     ",\"use_regex\":true},\"model\":",
@@ -805,20 +1755,28 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 1"
     "72 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 "
     "51 43 52 32 95 97 196 176",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 119"
+    " 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189 60"
+    " 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 53 5"
+    "4 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true},\"pre_"
     "tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true},\"pre_"
     "tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}"
     ",{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"alway"
@@ -826,11 +1784,14 @@ static const struct {
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\342\226\201\"},\"pre_tokenizer\""
     ":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_rege"
     "x\":true},\"model\":",
@@ -839,20 +1800,29 @@ static const struct {
     "67 204 129 99 33 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39"
     " 83 32 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 27"
     "5 226 150 129 256 32 36 51 43 52 32 95 97 196 176 32",
-    "226 150 129 257 274 275 226 150 129 270 32 273 32 98 98"}},
+    "226 150 129 257 274 275 226 150 129 270 32 273 32 98 98",
+    "226 150 129 97 60 119 62 32 276 226 150 129 32 95 60 119 62 32 60 119 62 195 169 32 "
+    "260 60 119 62 46 276 226 150 129 60 119 62 226 128 141 226 146 182 60 119 62 32 97 2"
+    "26 128 141 98 224 188 179 32 194 189 60 119 62 195 188 32 230 151 165 60 119 62 32 6"
+    "0 119 62 98 204 167 257 256 261 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194"
+    " 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\342\226\201\"},\"pre_tokenizer\""
     ":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 0 22 11 23 12 24 0",
-    "0 27 39 40 0 1 30 2 29"}},
+    "0 27 39 40 0 1 30 2 29",
+    "0 0 0 0 41 0 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 "
+    "0 0 0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\342\226\201\"},\"pre_tokenizer\""
     ":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":"
     "\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"always\",\"split"
@@ -860,11 +1830,14 @@ static const struct {
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "1 51 60 61 1 59 1 2 2 1 3 3"}},
+    "1 51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"b\"},\"content\":\"ab"
     "\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offs"
     "ets\":true,\"use_regex\":true},\"model\":",
@@ -873,20 +1846,29 @@ static const struct {
     "9 33 32 230 151 165 230 156 172 32 97 256 226 150 129 32 97 256 9 237 149 156 271 39"
     " 83 32 239 172 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 256 2"
     "75 97 256 32 36 51 43 52 32 95 97 196 176 32",
-    "32 97 256 274 275 97 256 97 256 32 273 257 256"}},
+    "32 97 256 274 275 97 256 97 256 32 273 257 256",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 256 224 188 179 32 194 18"
+    "9 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 256 204 167 32 97 256 97 2"
+    "56 261 52 53 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 256 44"
+    " 256 97 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"b\"},\"content\":\"ab"
     "\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 27 0 0 20 0 0 1 28 0 8 21 0 0 0 0 0 1 18 27 40 1 28 22 11 23 12 24 0",
-    "1 28 39 40 1 28 30 28 1 30 27 28"}},
+    "1 28 39 40 1 28 30 28 1 30 27 28",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 27 30 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"b\"},\"content\":\"ab"
     "\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Whitespa"
     "ceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme"
@@ -894,11 +1876,15 @@ static const struct {
     MODEL_3,
     {"1 28 2 3 1 54 0 1 2 45 40 2 3 1 0 2 51 0 4 41 1 46 0 1 2 2 3 1 1 2 2 3 1 0 1 25 42 2"
     "9 1 0 1 0 1 0 1 54 55 34 35 36 1 57 2 3 61 1 2 2 3 1 43 32 44 33 1 0 2 0",
-    "1 2 2 3 60 61 1 2 2 3 2 2 3 1 2 2 1 59"}},
+    "1 2 2 3 60 61 1 2 2 3 2 2 3 1 2 2 1 59",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 2 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 2 3 0 1 2 2 3 2 2 3 54 55 34 35 36 1 0 40 1 54 0 2 1 0 2 3 "
+    "40 2 3 2 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\d+\"},\"content\":"
     "\"1\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_o"
     "ffsets\":true,\"use_regex\":true},\"model\":",
@@ -907,20 +1893,28 @@ static const struct {
     "3 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 "
     "129 32 194 189 32 226 133 167 13 10 267 32 97 46 98 275 256 32 36 49 43 49 32 95 97 "
     "196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 267 60 119 62 46 276 60 119"
+    " 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189 60"
+    " 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 49 32 195 1"
+    "88 194 188 194 178 44 267 194 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\d+\"},\"content\":"
     "\"1\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 9 1 18 2 40 27 22 9 23 9 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 0 0"
+    " 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\d+\"},\"content\":"
     "\"1\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"White"
     "spaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_sch"
@@ -928,11 +1922,14 @@ static const struct {
     MODEL_3,
     {"1 28 3 1 30 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 30 1 57 3 61 51 1 43 30 44 30 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 30 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 30 1 0 40 1 30 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":"
     "\" \"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_o"
     "ffsets\":true,\"use_regex\":true},\"model\":",
@@ -941,20 +1938,29 @@ static const struct {
     "3 32 230 151 165 230 156 172 257 226 150 129 257 9 237 149 156 271 39 83 32 239 172 "
     "129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 51 "
     "43 52 32 95 97 196 176 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 195 169 32 260 60 119 62 46 276 60 "
+    "119 62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189"
+    " 60 119 62 195 188 32 230 151 165 60 119 62 32 60 119 62 98 204 167 257 256 261 52 5"
+    "3 54 55 32 195 188 194 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 2"
+    "76"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":"
     "\" \"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 0 20 0 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 0 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":"
     "\" \"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"White"
     "spaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_sch"
@@ -962,11 +1968,14 @@ static const struct {
     MODEL_3,
     {"1 28 3 1 54 0 1 2 45 56 1 0 2 1 3 0 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1"
     " 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_cha"
     "rs\":true,\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"B"
     "yteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"mo"
@@ -976,22 +1985,30 @@ static const struct {
     "32 230 156 172 32 257 226 150 129 257 32 225 132 146 225 133 161 225 134 171 271 39 "
     "115 32 239 172 129 32 194 189 32 226 133 183 258 32 261 52 53 54 55 32 97 46 98 275 "
     "256 32 36 51 43 52 32 95 97 105 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 101 32 260 60 119 62 46 276 60 119 "
+    "62 226 147 144 60 119 62 257 224 188 179 32 194 189 60 119 62 117 32 32 230 151 165 "
+    "32 60 119 62 32 60 119 62 98 257 256 261 52 53 54 55 32 117 194 188 194 178 44 32 26"
+    "0 194 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_cha"
     "rs\":true,\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"B"
     "ertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"27 0 0 19 2 5 30 2 31 20 25 26 0 27 37 36 38 8 21 34 0 0 0 0 1 18 2 40 27 22 11 23 1"
     "2 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 5 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 2 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_cha"
     "rs\":true,\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"S"
     "equence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\","
@@ -1000,11 +2017,14 @@ static const struct {
     MODEL_3,
     {"51 1 54 0 1 2 6 56 1 6 2 1 3 4 41 1 46 1 0 51 1 51 1 0 1 25 42 20 1 0 1 0 1 0 1 54 5"
     "5 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 10",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 6 1 54 0 24 0 39 62 1 0 24 0 24 0 51 0 1 0 24 0 22 1"
+    " 46 1 0 24 0 1 0 24 0 3 1 59 54 55 34 35 36 1 22 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":false,\"handle_chinese_ch"
     "ars\":false,\"strip_accents\":true,\"lowercase\":false},\"pre_tokenizer\":{\"type\":"
     "\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
@@ -1014,21 +2034,29 @@ static const struct {
     "56 172 257 226 150 129 257 9 225 132 146 225 133 161 225 134 171 271 39 83 32 239 17"
     "2 129 32 194 189 32 226 133 167 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 5"
     "1 43 52 32 95 97 73 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 101 32 260 60 119 62 46 276 60 119 "
+    "62 226 128 141 226 146 182 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189 60 "
+    "119 62 117 32 230 151 165 60 119 62 32 60 119 62 98 257 256 261 52 53 54 55 32 117 1"
+    "94 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":false,\"handle_chinese_ch"
     "ars\":false,\"strip_accents\":true,\"lowercase\":false},\"pre_tokenizer\":{\"type\":"
     "\"BertPreTokenizer\"},\"model\":",
     MODEL_2,
     {"0 0 0 19 2 0 2 31 20 0 0 27 37 36 38 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 24 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 5 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 2 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":false,\"handle_chinese_ch"
     "ars\":false,\"strip_accents\":true,\"lowercase\":false},\"pre_tokenizer\":{\"type\":"
     "\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace"
@@ -1037,11 +2065,14 @@ static const struct {
     MODEL_3,
     {"1 28 3 1 54 0 1 2 6 56 1 0 2 1 3 4 41 1 46 0 51 1 51 1 0 1 25 42 29 1 0 1 0 1 0 1 54"
     " 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 6 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 0"
+    " 22 1 46 0 24 0 1 0 24 0 3 1 59 54 55 34 35 36 1 22 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
     {"{\"added_tokens\":[{\"id\":274,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":"
     "false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":275,\"content"
     "\":\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":fals"
-    "e,\"special\":false}],",
+    "e,\"special\":false},{\"id\":276,\"content\":\"<w>\",\"single_word\":true,\"lstrip\""
+    ":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":"
     "\"StripAccents\"},{\"type\":\"Lowercase\"}]},\"pre_tokenizer\":{\"type\":\"ByteLevel"
     "\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"model\":",
@@ -1050,22 +2081,30 @@ static const struct {
     "6 172 257 226 150 129 257 9 225 132 146 225 133 161 225 134 171 271 39 115 32 239 17"
     "2 129 32 194 189 32 226 133 183 13 10 32 261 52 53 54 55 32 97 46 98 275 256 32 36 5"
     "1 43 52 32 95 97 105 32",
-    "257 274 275 270 32 273 32 98 98"}},
+    "257 274 275 270 32 273 32 98 98",
+    "97 60 119 62 32 276 32 95 60 119 62 32 60 119 62 101 32 260 60 119 62 46 276 60 119 "
+    "62 226 128 141 226 147 144 60 119 62 32 97 226 128 141 98 224 188 179 32 194 189 60 "
+    "119 62 117 32 230 151 165 60 119 62 32 60 119 62 98 257 256 261 52 53 54 55 32 117 1"
+    "94 188 194 178 44 32 260 194 179 97 32 194 185 98 44 98 256 32 276"}},
     {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":"
     "\"StripAccents\"},{\"type\":\"Lowercase\"}]},\"pre_tokenizer\":{\"type\":\"BertPreTo"
     "kenizer\"},\"model\":",
     MODEL_2,
     {"27 0 0 19 2 5 30 2 31 20 0 0 27 37 36 38 8 21 34 0 0 0 0 1 18 2 40 27 22 11 23 12 24"
     " 0",
-    "27 39 40 27 28 1 30 2 29"}},
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 5 9 32 0 0 0 18 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 "
+    "0 2 0 0 19 0 0 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":"
     "\"StripAccents\"},{\"type\":\"Lowercase\"}]},\"pre_tokenizer\":{\"type\":\"Sequence"
     "\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"repla"
@@ -1073,268 +2112,377 @@ static const struct {
     MODEL_3,
     {"51 1 54 0 1 2 6 56 1 6 2 1 3 4 41 1 46 0 51 1 51 1 0 1 25 42 20 1 0 1 0 1 0 1 54 55 "
     "34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 10",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 62 1 0 24 0 1 0 24 0 6 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 24 0"
+    " 22 1 46 0 24 0 1 0 24 0 3 1 59 54 55 34 35 36 1 22 0 40 1 54 0 2 1 0 3 56 2 3 62"}},
+    {"{\"added_tokens\":[{\"id\":39,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
+    "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":40,\"content\":"
+    "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
+    "\"special\":false},{\"id\":41,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":",
+    MODEL_2,
+    {"0 9 32 0 0 19 2 0 0 20 0 27 0 27 0 8 21 0 0 0 0 0 1 18 2 40 27 22 11 23 12 0",
+    "27 39 40 27 28 1 30 2 29",
+    "1 0 0 0 41 24 0 0 0 0 0 0 0 9 32 0 0 0 41 0 0 0 0 0 0 0 0 0 0 0 0 0 25 0 0 0 0 0 0 0"
+    " 0 0 0 9 32 0 1 0 2 19 2 28 41"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
+    "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":",
+    MODEL_3,
+    {"28 3 54 0 2 45 40 3 0 2 3 0 4 41 46 0 2 3 1 2 3 0 25 42 29 0 0 0 54 55 34 35 36 2 39"
+    " 3 61 2 3 43 32 44 33 0 2 0",
+    "2 3 60 61 59 2 2 3 3",
+    "2 0 24 0 62 0 0 24 0 0 24 0 45 54 0 24 0 39 62 0 24 0 0 0 24 0 2 0 3 0 0 24 0 0 46 0"
+    " 24 0 0 24 0 3 0 59 54 55 34 35 36 0 0 40 54 0 2 0 3 40 3 2 3 62"}},
+    {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
+    "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
+    "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"always\",\"split\":true},\"model\":",
     MODEL_4,
     {"1 28 3 1 1 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 "
     "1 0 47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 51 50 1 2 2 1 3 3"}},
+    "51 60 61 51 50 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"always\",\"split\":true},\"model\":",
     MODEL_3,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 "
     "47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replac"
     "ement\":\"\342\226\201\",\"prepend_scheme\":\"always\",\"split\":true},\"model\":",
     MODEL_5,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 "
     "47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 51 50 1 2 2 1 3 3"}},
+    "51 60 61 51 50 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"always\",\"split\":true},\"model\":",
     MODEL_6,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 0 4 41 1 46 0 51 1 51 0 0 1 25 42 29 1 0 1 0 "
     "1 0 0 47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 51 50 1 2 2 1 3 3"}},
+    "51 60 61 51 50 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 0 0 0 24 0 1 2 0 3"
+    " 0 1 0 0 24 0 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 0 0 40 1 54 0 2 1 "
+    "0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"always\",\"split\":false},\"model\":",
     MODEL_4,
     {"1 28 3 52 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1"
     " 0 47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 51 53 2 2 1 3 3"}},
+    "51 60 61 51 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"always\",\"split\":false},\"model\":",
     MODEL_3,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 "
     "47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 1 59 1 2 2 1 3 3"}},
+    "51 60 61 1 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replac"
     "ement\":\"\342\226\201\",\"prepend_scheme\":\"always\",\"split\":false},\"model\":",
     MODEL_5,
     {"1 28 3 52 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 4"
     "7 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 51 53 2 2 1 3 3"}},
+    "51 60 61 51 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 2"
+    "4 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"always\",\"split\":false},\"model\":",
     MODEL_6,
     {"1 28 3 52 54 0 1 2 45 56 58 0 2 1 3 0 0 4 41 1 46 0 51 1 51 0 0 1 25 42 29 1 0 1 0 1"
     " 0 0 47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 51 53 2 2 1 3 3"}},
+    "51 60 61 51 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 0 0 0 24 0 1 2 0 3"
+    " 0 1 0 0 24 0 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 0 0 40 1 54 0 2 1 "
+    "0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"first\",\"split\":true},\"model\":",
     MODEL_4,
     {"1 28 3 1 1 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 "
     "1 0 47 1 54 55 34 35 36 1 57 3 61 50 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"first\",\"split\":true},\"model\":",
     MODEL_3,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 "
     "47 1 54 55 34 35 36 1 57 3 61 2 3 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replac"
     "ement\":\"\342\226\201\",\"prepend_scheme\":\"first\",\"split\":true},\"model\":",
     MODEL_5,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 "
     "47 1 54 55 34 35 36 1 57 3 61 50 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"first\",\"split\":true},\"model\":",
     MODEL_6,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 0 4 41 1 46 0 51 1 51 0 0 1 25 42 29 1 0 1 0 "
     "1 0 0 47 1 54 55 34 35 36 1 57 3 61 50 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 0 0 0 24 0 1 2 0 3 0"
+    " 1 0 0 24 0 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 0 0 40 1 54 0 2 1 0 "
+    "3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"first\",\"split\":false},\"model\":",
     MODEL_4,
     {"1 28 3 52 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1"
     " 0 47 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"first\",\"split\":false},\"model\":",
     MODEL_3,
     {"1 28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 "
     "47 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replac"
     "ement\":\"\342\226\201\",\"prepend_scheme\":\"first\",\"split\":false},\"model\":",
     MODEL_5,
     {"1 28 3 52 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 4"
     "7 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 "
+    "0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"first\",\"split\":false},\"model\":",
     MODEL_6,
     {"1 28 3 52 54 0 1 2 45 56 58 0 2 1 3 0 0 4 41 1 46 0 51 1 51 0 0 1 25 42 29 1 0 1 0 1"
     " 0 0 47 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 1 0 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 0 0 0 24 0 1 2 0 3 0"
+    " 1 0 0 24 0 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 0 0 40 1 54 0 2 1 0 "
+    "3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"never\",\"split\":true},\"model\":",
     MODEL_4,
     {"28 3 1 1 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 "
     "0 47 1 54 55 34 35 36 1 57 3 61 50 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"never\",\"split\":true},\"model\":",
     MODEL_3,
     {"28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 47"
     " 1 54 55 34 35 36 1 57 3 61 2 3 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 2 3 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replac"
     "ement\":\"\342\226\201\",\"prepend_scheme\":\"never\",\"split\":true},\"model\":",
     MODEL_5,
     {"28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 47"
     " 1 54 55 34 35 36 1 57 3 61 50 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"never\",\"split\":true},\"model\":",
     MODEL_6,
     {"28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 0 4 41 1 46 0 51 1 51 0 0 1 25 42 29 1 0 1 0 1 "
     "0 0 47 1 54 55 34 35 36 1 57 3 61 50 1 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 0 0 0 24 0 1 2 0 3 0 1"
+    " 0 0 24 0 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 0 0 40 1 54 0 2 1 0 3 "
+    "56 50 1 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"never\",\"split\":false},\"model\":",
     MODEL_4,
     {"28 3 52 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0"
     " 47 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"never\",\"split\":false},\"model\":",
     MODEL_3,
     {"28 3 1 1 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 47"
     " 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 59 1 2 2 1 3 3"}},
+    "51 60 61 59 1 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 1 59 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replac"
     "ement\":\"\342\226\201\",\"prepend_scheme\":\"never\",\"split\":false},\"model\":",
     MODEL_5,
     {"28 3 52 54 0 1 2 45 56 58 0 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0 47 "
     "1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342"
     "\226\201\",\"prepend_scheme\":\"never\",\"split\":false},\"model\":",
     MODEL_6,
     {"28 3 52 54 0 1 2 45 56 58 0 2 1 3 0 0 4 41 1 46 0 51 1 51 0 0 1 25 42 29 1 0 1 0 1 0"
     " 0 47 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 0 0 0 24 0 1 2 0 3 0 1"
+    " 0 0 24 0 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 0 0 40 1 54 0 2 1 0 3 "
+    "56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepe"
     "nd\":\"\342\226\201\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"conten"
     "t\":\"\342\226\201\"}]},\"pre_tokenizer\":null,\"model\":",
     MODEL_4,
     {"1 28 3 52 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1"
     " 0 47 1 54 55 34 35 36 1 57 3 61 51 1 43 32 44 33 1 0 2 0 1",
-    "1 51 60 61 51 53 2 2 1 3 3"}},
+    "1 51 60 61 51 53 2 2 1 3 3",
+    "1 2 0 24 0 1 62 52 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 1 0 24 0 24 0 1 2 0 3 0 1 0 "
+    "24 0 1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
     {"{\"added_tokens\":[{\"id\":60,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":f"
     "alse,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":61,\"content\":"
     "\"<X>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":false,"
-    "\"special\":false}],",
+    "\"special\":false},{\"id\":62,\"content\":\"<w>\",\"single_word\":true,\"lstrip\":fa"
+    "lse,\"rstrip\":false,\"normalized\":false,\"special\":false}],",
     "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\""
     "\342\226\201\"},\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"}"
     ",\"behavior\":\"MergedWithPrevious\",\"invert\":false},\"model\":",
     MODEL_4,
     {"28 3 52 54 0 1 2 45 56 58 48 49 2 1 3 0 4 41 1 46 0 51 1 51 0 1 25 42 29 1 0 1 0 1 0"
     " 47 1 54 55 34 35 36 1 57 3 61 53 43 32 44 33 1 0 2 0 1",
-    "51 60 61 50 53 2 2 1 3 3"}},
+    "51 60 61 50 53 2 2 1 3 3",
+    "2 0 24 0 1 62 1 0 24 0 1 0 24 0 45 1 54 0 24 0 39 62 0 24 0 24 0 1 2 0 3 0 1 0 24 0 "
+    "1 46 0 24 0 1 0 24 0 3 0 51 50 54 55 34 35 36 1 0 40 1 54 0 2 1 0 3 56 53 62"}},
 };
 
