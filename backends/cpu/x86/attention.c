@@ -29,12 +29,6 @@ struct integers {
     float scales[MAX_HEAD_WIDTH / GROUP];
 };
 
-/* Of the page at hand and a set of queries. */
-struct weights {
-    float of[QUERIES][PAGE];     /* scores, then exp(score - m) */
-    float scaled[QUERIES][PAGE]; /* q8_0: times the values' scales of one group */
-};
-
 INLINE int span_of(int count)
 {
     return count == 1 ? 8 : count == 2 ? 4 : 2;
@@ -165,7 +159,7 @@ INLINE __m128 trees(const __m256 low[QUERIES], const __m256 high[QUERIES])
 
 /* Scores of the page; returns the largest of each query. Which of two equal
  * zeros that is changes nothing: exp(+0) = exp(-0). */
-INLINE __m128 score_page(struct weights *weights, const struct page *page,
+INLINE __m128 score_page(float weights[][PAGE], const struct page *page,
                          const struct query *queries, int32_t type, const int count)
 {
     const int span = type == LOAM_KV_Q8_0 ? 2 : span_of(count);
@@ -188,7 +182,7 @@ INLINE __m128 score_page(struct weights *weights, const struct page *page,
                 if (!all)
                     x = visible(x, queries[h].page_begin, queries[h].page_end, at);
                 most[h] = _mm256_max_ps(most[h], x);
-                _mm256_storeu_ps(weights->of[h] + at, x);
+                _mm256_storeu_ps(weights[h] + at, x);
             }
     }
     return largest(most);
@@ -245,17 +239,17 @@ INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
 
 /* ---- values ------------------------------------------------------------------ */
 
-/* q8_0: weights times the scales of group g, so that values are integers. */
-INLINE void scale_weights(struct weights *weights, const struct page *page, size_t g,
-                          const int count)
+/* q8_0: weights times the scales of group g, so that values are integers; they
+ * stand behind the weights. */
+INLINE void scale_weights(float weights[][PAGE], const struct page *page, size_t g, const int count)
 {
     const unsigned char *scales = page->values + (page->value_width + 2 * g) * PAGE;
     for (size_t p = page->begin & ~(size_t)7; p < page->end; p += 8) {
         __m256 d = widen(scales, p, LOAM_KV_F16);
         fetch_ahead(page, scales + 2 * p);
         for (int h = 0; h < count; h++)
-            _mm256_storeu_ps(weights->scaled[h] + p,
-                             _mm256_mul_ps(_mm256_loadu_ps(weights->of[h] + p), d));
+            _mm256_storeu_ps(weights[QUERIES + h] + p,
+                             _mm256_mul_ps(_mm256_loadu_ps(weights[h] + p), d));
     }
 }
 
@@ -284,11 +278,11 @@ INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, i
 
 /* o += weight * value over positions [begin, end); `all`: every query sees them. */
 INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
-                       const struct query *queries, const struct weights *weights, size_t begin,
-                       size_t end, const bool all, size_t i, const int span, size_t last,
-                       int32_t type, const int count)
+                       const struct query *queries, float weights[][PAGE], size_t begin, size_t end,
+                       const bool all, size_t i, const int span, size_t last, int32_t type,
+                       const int count)
 {
-    const float(*factors)[PAGE] = type == LOAM_KV_Q8_0 ? weights->scaled : weights->of;
+    float(*factors)[PAGE] = weights + (type == LOAM_KV_Q8_0 ? QUERIES : 0);
     const size_t bytes = type == LOAM_KV_F32 ? 4 : type == LOAM_KV_F16 ? 2 : 1;
     for (size_t p = begin; p < end; p++) {
         __m256 v[MAX_SPAN];
@@ -306,9 +300,8 @@ INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
 
 /* O of 8 * span dimensions from i after this page. `last` counts those of the
  * last register. */
-INLINE void sum_values(const struct page *page, const struct query *queries,
-                       const struct weights *weights, size_t i, const int span, size_t last,
-                       int32_t type, const int count)
+INLINE void sum_values(const struct page *page, const struct query *queries, float weights[][PAGE],
+                       size_t i, const int span, size_t last, int32_t type, const int count)
 {
     __m256 o[QUERIES][MAX_SPAN];
     for (int h = 0; h < count; h++)
@@ -336,47 +329,48 @@ INLINE void sum_values(const struct page *page, const struct query *queries,
         }
 }
 
-INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
+INLINE void add_page(const struct page *page, struct query *queries, float weights[][PAGE],
+                     int32_t type, const int count)
 {
     /* q8_0: the dimensions of a register block share a group */
     const int span = type == LOAM_KV_Q8_0 && count == 1 ? 4 : span_of(count);
-    struct weights weights;
     float most[QUERIES];
     __m256 low[QUERIES], high[QUERIES];
     size_t width = page->value_width, i = 0;
-    __m128 m = score_page(&weights, page, queries, type, count);
+    __m128 m = score_page(weights, page, queries, type, count);
     _mm_storeu_ps(most, m);
     for (int h = 0; h < QUERIES; h++)
         low[h] = high[h] = _mm256_setzero_ps();
     for (int h = 0; h < count; h++)
-        weigh(&low[h], &high[h], weights.of[h], &queries[h], most[h]);
+        weigh(&low[h], &high[h], weights[h], &queries[h], most[h]);
     merge(queries, m, trees(low, high), count);
     for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span) {
         if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
-            scale_weights(&weights, page, i / GROUP, count);
-        sum_values(page, queries, &weights, i, span, 8, type, count);
+            scale_weights(weights, page, i / GROUP, count);
+        sum_values(page, queries, weights, i, span, 8, type, count);
     }
     for (; i < width; i += 8) {
         if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
-            scale_weights(&weights, page, i / GROUP, count);
-        sum_values(page, queries, &weights, i, 1, loam_min(8, width - i), type, count);
+            scale_weights(weights, page, i / GROUP, count);
+        sum_values(page, queries, weights, i, 1, loam_min(8, width - i), type, count);
     }
 }
 
-INLINE void add_page_for(int count, const struct page *page, struct query *queries, int32_t type)
+INLINE void add_page_for(int count, const struct page *page, struct query *queries,
+                         const struct scratch *scratch, int32_t type)
 {
     switch (count) {
     case 4:
-        add_page(page, queries, type, 4);
+        add_page(page, queries, scratch->weights, type, 4);
         break;
     case 3:
-        add_page(page, queries, type, 3);
+        add_page(page, queries, scratch->weights, type, 3);
         break;
     case 2:
-        add_page(page, queries, type, 2);
+        add_page(page, queries, scratch->weights, type, 2);
         break;
     default:
-        add_page(page, queries, type, 1);
+        add_page(page, queries, scratch->weights, type, 1);
     }
 }
 
@@ -402,63 +396,39 @@ static void divide(float *out, float l, size_t width)
         out[i] = out[i] / l;
 }
 
-/* Page `index` of those up to `last` for queries in sets, of which the first
- * calls the next page. */
-INLINE void attend_page(const struct attention_tile *tile, struct query *queries, size_t count,
-                        size_t index, size_t last, int32_t type)
+/* No conversion here costs enough to be kept. */
+INLINE size_t add_whole_page(const struct page *page, struct query *queries,
+                             const struct scratch *scratch, size_t count, int32_t type)
 {
-    struct page all = page_of(tile, index, last);
-    for (size_t i = 0; i < count; i += QUERIES) {
-        struct page page = all;
-        int first,
-            seeing = look_all(&page, queries + i, (int)loam_min(QUERIES, count - i), index, &first);
-        if (seeing == 0)
-            continue;
-        add_page_for(seeing, &page, queries + i + first, type);
-        all.ahead = 0;
-    }
+    (void)page, (void)queries, (void)scratch, (void)count, (void)type;
+    return 0;
 }
 
-/* Up to `most` queries at a time. */
-INLINE void attention(const struct attention_tile *tile, struct query *queries, size_t most,
-                      int32_t type)
-{
-    size_t all = tile->row_count * tile->heads_per_kv_head;
-    for (size_t i = 0; i < all; i += most) {
-        size_t count = loam_min(most, all - i);
-        for (size_t j = 0; j < count; j++) {
-            set_query(&queries[j], tile, i + j);
-            if (type == LOAM_KV_Q8_0)
-                quantize_query(queries[j].integers, queries[j].q, tile->layout->key_width);
-        }
-        size_t last = (queries[count - 1].end - 1) / PAGE;
-        for (size_t index = queries[0].first / PAGE; index <= last; index++)
-            attend_page(tile, queries, count, index, last, type);
-        for (size_t j = 0; j < count; j++)
-            divide(queries[j].out, queries[j].l, tile->layout->value_width);
-    }
-}
+#include "cpu/x86/attention_walk.h"
 
 /* Each in a function of its own: together they would share registers badly. */
 static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
 {
     struct query queries[TOGETHER];
-    attention(tile, queries, TOGETHER, LOAM_KV_F32);
+    float weights[QUERIES][PAGE];
+    attention(tile, queries, &(struct scratch){.weights = weights}, TOGETHER, LOAM_KV_F32);
 }
 
 static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
 {
     struct query queries[TOGETHER];
-    attention(tile, queries, TOGETHER, LOAM_KV_F16);
+    float weights[QUERIES][PAGE];
+    attention(tile, queries, &(struct scratch){.weights = weights}, TOGETHER, LOAM_KV_F16);
 }
 
 static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
 {
     struct query queries[QUERIES];
     struct integers integers[QUERIES];
+    float weights[2 * QUERIES][PAGE];
     for (size_t j = 0; j < QUERIES; j++)
         queries[j].integers = &integers[j];
-    attention(tile, queries, QUERIES, LOAM_KV_Q8_0);
+    attention(tile, queries, &(struct scratch){.weights = weights}, QUERIES, LOAM_KV_Q8_0);
 }
 
 void loam_avx2_attention(const struct attention_tile *tile)

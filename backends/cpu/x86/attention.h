@@ -26,6 +26,12 @@ struct query {
     struct integers *integers;   /* q8_0 */
 };
 
+/* Room for what becomes of a page, once for all of them. */
+struct scratch {
+    float (*weights)[PAGE]; /* of the queries that go to it at once: scores, then exp(score - m) */
+    float *wide;            /* keys or values as f32, at the level avx512 */
+};
+
 /* One page as some queries see it. */
 struct page {
     const unsigned char *keys, *values;
