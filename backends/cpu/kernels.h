@@ -6,7 +6,7 @@
  *
  * Kernels compute one tile: a part of an operation small enough (under a
  * millisecond) to be a unit of scheduling and of cancellation. They allocate
- * nothing, keep no state and use at most 16 KB of stack.
+ * nothing, keep no state and use at most 20 KB of stack.
  */
 #ifndef LOAM_BACKENDS_CPU_KERNELS_H
 #define LOAM_BACKENDS_CPU_KERNELS_H

@@ -28,8 +28,8 @@ static void prepare(struct attention *a, int32_t type, const struct shape *shape
     kernels_fill(k, stored * HEADS * shape->key_width, values);
     kernels_fill(v, stored * HEADS * shape->value_width, values);
     kernels_fill(q, (rows + 1) * (heads * shape->key_width + MARGIN), VALUES_PLAIN);
-    pages_make(&a->pages, type, HEADS, (uint32_t)shape->key_width, (uint32_t)shape->value_width,
-               0xFF);
+    pages_make_deep(&a->pages, type, HEADS, (uint32_t)shape->key_width,
+                    (uint32_t)shape->value_width, 0xFF, (stored + PAGE - 1) / PAGE);
     struct store_tile store = {
         .layout = &a->pages.layout, .k = k, .v = v, .row_count = stored, .pages = a->pages.pages};
     kernels_scalar.store(&store);
@@ -82,30 +82,59 @@ static void check(void)
             }
 }
 
+/* Many pages that several sets of queries see as a whole, and windows that end
+ * in the midst of them. */
+static void check_deep(void)
+{
+    static const struct shape shapes[] = {{64, 64, 8}, {128, 128, 4}, {80, 96, 3}};
+    static const size_t windows[] = {0, 300, 384};
+    for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++)
+        for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++)
+            for (size_t j = 0; j < LOAM_COUNT_OF(windows); j++) {
+                struct attention a;
+                prepare(&a, type, &shapes[i], 505 + 7 * j, 8, windows[j], VALUES_PLAIN);
+                compare(&a);
+                kernels_forget();
+            }
+}
+
+static void check_all(void)
+{
+    check();
+    check_deep();
+}
+
 static void run(void *context)
 {
     struct attention *a = context;
     kernels_level.attention(&a->tile);
 }
 
-static void bench(void)
+static void bench_one(int32_t type, const struct shape *shape, size_t before, size_t rows)
 {
     static const char *const names[] = {"", "f32", "f16", "q8_0"};
-    static const struct shape shapes[] = {{64, 64, 8}, {128, 128, 4}, {64, 64, 1}};
-    for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++)
-        for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++) {
-            struct attention a;
-            char name[64];
-            prepare(&a, type, &shapes[i], 247, 8, 0, VALUES_PLAIN);
-            a.tile.out = a.found;
-            snprintf(name, sizeof name, "attention %s, 8 rows, 251 back, %zu x %zu",
-                     (size_t)type < LOAM_COUNT_OF(names) ? names[type] : "", shapes[i].fold,
-                     shapes[i].key_width);
-            kernels_time(name, run, &a,
-                         8.0 * 251.5 * (double)(shapes[i].fold * shapes[i].key_width * 2),
-                         "GMAC/s");
-            kernels_forget();
-        }
+    struct attention a;
+    char name[64];
+    double seen = (double)before + ((double)rows + 1) / 2;
+    prepare(&a, type, shape, before, rows, 0, VALUES_PLAIN);
+    a.tile.out = a.found;
+    snprintf(name, sizeof name, "attention %s, %zu rows, %.0f back, %zu x %zu",
+             (size_t)type < LOAM_COUNT_OF(names) ? names[type] : "", rows, seen, shape->fold,
+             shape->key_width);
+    kernels_time(name, run, &a, (double)rows * seen * (double)(shape->fold * shape->key_width * 2),
+                 "GMAC/s");
+    kernels_forget();
 }
 
-const struct family family_attention = {"attention", check, bench};
+static void bench(void)
+{
+    static const struct shape shapes[] = {{64, 64, 8}, {128, 128, 4}, {64, 64, 1}};
+    for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++) {
+        for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++)
+            bench_one(type, &shapes[i], 247, 8);
+        bench_one(type, &shapes[0], 8192, 8);
+        bench_one(type, &shapes[0], 8192, 1);
+    }
+}
+
+const struct family family_attention = {"attention", check_all, bench};

@@ -180,7 +180,7 @@ void kernels_fill_blocks(const struct weight_type *type, unsigned char *out, siz
 static struct {
     void *start;
     size_t bytes;
-} blocks[64];
+} blocks[192];
 static size_t block_count;
 
 void *kernels_memory(size_t bytes)

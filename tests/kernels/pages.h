@@ -5,16 +5,18 @@
 
 #include "kernels.h"
 
-enum { PAGES = 4, POSITIONS = PAGES * PAGE };
+enum { PAGES = 4, POSITIONS = PAGES * PAGE, DEEP_PAGES = 130 };
 
 struct pages {
     struct kv_layout layout;
-    void *pages[PAGES];
+    void *pages[DEEP_PAGES];
     size_t page_bytes;
 };
 
-static inline void pages_make(struct pages *out, int32_t type, uint32_t kv_heads,
-                              uint32_t key_width, uint32_t value_width, int filler)
+/* `count` pages. */
+static inline void pages_make_deep(struct pages *out, int32_t type, uint32_t kv_heads,
+                                   uint32_t key_width, uint32_t value_width, int filler,
+                                   size_t count)
 {
     struct kv_layout *layout = &out->layout;
     *layout = (struct kv_layout){
@@ -23,8 +25,14 @@ static inline void pages_make(struct pages *out, int32_t type, uint32_t kv_heads
     layout->value_bytes = loam_kv_value_bytes(type, value_width);
     layout->value_offset = layout->key_bytes * kv_heads;
     out->page_bytes = layout->value_offset + layout->value_bytes * kv_heads;
-    for (size_t i = 0; i < PAGES; i++) /* 0xFF: NaN where nothing was stored */
+    for (size_t i = 0; i < count; i++) /* 0xFF: NaN where nothing was stored */
         out->pages[i] = memset(kernels_memory(out->page_bytes), filler, out->page_bytes);
+}
+
+static inline void pages_make(struct pages *out, int32_t type, uint32_t kv_heads,
+                              uint32_t key_width, uint32_t value_width, int filler)
+{
+    pages_make_deep(out, type, kv_heads, key_width, value_width, filler, PAGES);
 }
 
 #endif

@@ -17,36 +17,16 @@
  * Positions that a query does not see may be loaded; their scores become
  * -infinity, their weights +0, which change no sum, and their values are skipped.
  */
+#include "cpu/x86/attention.h"
 #include "base/half.h"
-#include "cpu/ref/ref.h"
-#include "cpu/x86/float8.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 4, GROUP = 32, MAX_SPAN = 8 };
+enum { QUERIES = 4, TOGETHER = 32, GROUP = 32, MAX_SPAN = 8 };
 
-struct query {
-    const float *q; /* key_width numbers */
-    float *out;     /* value_width numbers: O, in the end O / L */
-    float m, l;
-    size_t first, end; /* positions that it sees: [first, end) */
-    /* of the page at hand */
-    size_t page_begin, page_end; /* positions in the page that it sees */
-    bool merges;                 /* it saw pages before */
-    float weights[PAGE];         /* scores, then exp(score - m) */
-    float scaled[PAGE];          /* q8_0: weights times the values' scales of one group */
-    float a, b;                  /* factors of the merge */
-    /* q8_0 keys: two dimensions in a word, and the scales of groups */
+/* A query of q8_0 keys: two dimensions in a word, and the scales of groups. */
+struct integers {
     int32_t pairs[MAX_HEAD_WIDTH / 2];
     float scales[MAX_HEAD_WIDTH / GROUP];
-};
-
-/* One page as some queries see it. */
-struct page {
-    const unsigned char *keys, *values;
-    size_t key_width, value_width;
-    float scale;
-    size_t begin, end;               /* seen by at least one query */
-    size_t common_begin, common_end; /* seen by all */
 };
 
 INLINE int span_of(int count)
@@ -74,8 +54,12 @@ INLINE void scores_float(__m256 s[QUERIES][MAX_SPAN], const struct query *querie
             s[h][j] = _mm256_setzero_ps();
     for (size_t i = 0; i < page->key_width; i++) {
         __m256 keys[MAX_SPAN];
-        for (int j = 0; j < span; j++)
-            keys[j] = widen(page->keys, i * PAGE + p + 8 * (size_t)j, type);
+        for (int j = 0; j < span; j++) {
+            size_t at = i * PAGE + p + 8 * (size_t)j;
+            keys[j] = widen(page->keys, at, type);
+            if (j % 2 == 0)
+                fetch_ahead(page, page->keys + at * (type == LOAM_KV_F32 ? 4 : 2));
+        }
         for (int h = 0; h < count; h++) {
             __m256 q = _mm256_broadcast_ss(queries[h].q + i);
             for (int j = 0; j < span; j++)
@@ -91,17 +75,19 @@ INLINE __m256i load_bytes(const int8_t *at)
 
 /* Exact sums of one group of dimensions for 16 positions; the halves of the
  * registers hold positions 0 to 3 and 8 to 11, and 4 to 7 and 12 to 15. */
-INLINE void group_sums(__m256i sum[QUERIES][2], const struct query *queries, const int8_t *keys,
-                       size_t begin, size_t end, const int count)
+INLINE void group_sums(__m256i sum[QUERIES][2], const struct query *queries,
+                       const struct page *page, size_t p, size_t begin, size_t end, const int count)
 {
+    const int8_t *keys = (const int8_t *)page->keys + p;
     for (int h = 0; h < count; h++)
         sum[h][0] = sum[h][1] = _mm256_setzero_si256();
     for (size_t i = begin; i < end; i += 2) {
+        fetch_ahead(page, page->keys + (i + p / 16 % 2) * PAGE);
         __m256i even = load_bytes(keys + i * PAGE);
         __m256i odd = i + 1 < end ? load_bytes(keys + (i + 1) * PAGE) : _mm256_setzero_si256();
         __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
         for (int h = 0; h < count; h++) {
-            __m256i q = _mm256_set1_epi32(queries[h].pairs[i / 2]);
+            __m256i q = _mm256_set1_epi32(queries[h].integers->pairs[i / 2]);
             sum[h][0] = _mm256_add_epi32(sum[h][0], _mm256_madd_epi16(low, q));
             sum[h][1] = _mm256_add_epi32(sum[h][1], _mm256_madd_epi16(high, q));
         }
@@ -112,17 +98,17 @@ INLINE void scores_q8_0(__m256 s[QUERIES][MAX_SPAN], const struct query *queries
                         const struct page *page, size_t p, const int count)
 {
     size_t width = page->key_width;
-    const int8_t *keys = (const int8_t *)page->keys + p;
     const unsigned char *scales = page->keys + width * PAGE + 2 * p;
     for (int h = 0; h < count; h++)
         s[h][0] = s[h][1] = _mm256_setzero_ps();
     for (size_t g = 0; g * GROUP < width; g++) {
         __m256i sum[QUERIES][2];
-        group_sums(sum, queries, keys, g * GROUP, loam_min((g + 1) * GROUP, width), count);
+        group_sums(sum, queries, page, p, g * GROUP, loam_min((g + 1) * GROUP, width), count);
+        fetch_ahead(page, scales + 2 * g * PAGE);
         __m256 d0 = widen(scales, g * PAGE, LOAM_KV_F16);
         __m256 d1 = widen(scales, g * PAGE + 8, LOAM_KV_F16);
         for (int h = 0; h < count; h++) {
-            __m256 d = _mm256_set1_ps(queries[h].scales[g]);
+            __m256 d = _mm256_set1_ps(queries[h].integers->scales[g]);
             __m256i first = _mm256_permute2x128_si256(sum[h][0], sum[h][1], 0x20);
             __m256i second = _mm256_permute2x128_si256(sum[h][0], sum[h][1], 0x31);
             s[h][0] = _mm256_fmadd_ps(_mm256_mul_ps(d0, d), _mm256_cvtepi32_ps(first), s[h][0]);
@@ -173,8 +159,8 @@ INLINE __m128 trees(const __m256 low[QUERIES], const __m256 high[QUERIES])
 
 /* Scores of the page; returns the largest of each query. Which of two equal
  * zeros that is changes nothing: exp(+0) = exp(-0). */
-INLINE __m128 score_page(const struct page *page, struct query *queries, int32_t type,
-                         const int count)
+INLINE __m128 score_page(float weights[][PAGE], const struct page *page,
+                         const struct query *queries, int32_t type, const int count)
 {
     const int span = type == LOAM_KV_Q8_0 ? 2 : span_of(count);
     const size_t step = 8 * (size_t)span;
@@ -196,24 +182,25 @@ INLINE __m128 score_page(const struct page *page, struct query *queries, int32_t
                 if (!all)
                     x = visible(x, queries[h].page_begin, queries[h].page_end, at);
                 most[h] = _mm256_max_ps(most[h], x);
-                _mm256_storeu_ps(queries[h].weights + at, x);
+                _mm256_storeu_ps(weights[h] + at, x);
             }
     }
     return largest(most);
 }
 
-/* The weights of a query, and their sum in 16 lanes. */
-INLINE void weigh(__m256 *low_sum, __m256 *high_sum, struct query *query, float m)
+/* Scores of a query become weights, whose sum is taken in 16 lanes. */
+INLINE void weigh(__m256 *low_sum, __m256 *high_sum, float *weights, const struct query *query,
+                  float m)
 {
     __m256 low = _mm256_setzero_ps(), high = low, most = _mm256_set1_ps(m);
     size_t end = (query->page_end + 15) & ~(size_t)15;
     for (size_t p = query->page_begin & ~(size_t)15; p < end; p += 16) {
-        __m256 a = exp8_negative(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p), most));
-        __m256 b = exp8_negative(_mm256_sub_ps(_mm256_loadu_ps(query->weights + p + 8), most));
+        __m256 a = exp8_negative(_mm256_sub_ps(_mm256_loadu_ps(weights + p), most));
+        __m256 b = exp8_negative(_mm256_sub_ps(_mm256_loadu_ps(weights + p + 8), most));
         low = _mm256_add_ps(low, a);
         high = _mm256_add_ps(high, b);
-        _mm256_storeu_ps(query->weights + p, a);
-        _mm256_storeu_ps(query->weights + p + 8, b);
+        _mm256_storeu_ps(weights + p, a);
+        _mm256_storeu_ps(weights + p + 8, b);
     }
     *low_sum = low;
     *high_sum = high;
@@ -252,15 +239,17 @@ INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
 
 /* ---- values ------------------------------------------------------------------ */
 
-/* q8_0: weights times the scales of group g, so that values are integers. */
-INLINE void scale_weights(const struct page *page, struct query *queries, size_t g, const int count)
+/* q8_0: weights times the scales of group g, so that values are integers; they
+ * stand behind the weights. */
+INLINE void scale_weights(float weights[][PAGE], const struct page *page, size_t g, const int count)
 {
     const unsigned char *scales = page->values + (page->value_width + 2 * g) * PAGE;
     for (size_t p = page->begin & ~(size_t)7; p < page->end; p += 8) {
         __m256 d = widen(scales, p, LOAM_KV_F16);
+        fetch_ahead(page, scales + 2 * p);
         for (int h = 0; h < count; h++)
-            _mm256_storeu_ps(queries[h].scaled + p,
-                             _mm256_mul_ps(_mm256_loadu_ps(queries[h].weights + p), d));
+            _mm256_storeu_ps(weights[QUERIES + h] + p,
+                             _mm256_mul_ps(_mm256_loadu_ps(weights[h] + p), d));
     }
 }
 
@@ -289,16 +278,19 @@ INLINE __m256 value(const struct page *page, size_t p, size_t i, size_t count, i
 
 /* o += weight * value over positions [begin, end); `all`: every query sees them. */
 INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
-                       const struct query *queries, size_t begin, size_t end, const bool all,
-                       size_t i, const int span, size_t last, int32_t type, const int count)
+                       const struct query *queries, float weights[][PAGE], size_t begin, size_t end,
+                       const bool all, size_t i, const int span, size_t last, int32_t type,
+                       const int count)
 {
+    float(*factors)[PAGE] = weights + (type == LOAM_KV_Q8_0 ? QUERIES : 0);
+    const size_t bytes = type == LOAM_KV_F32 ? 4 : type == LOAM_KV_F16 ? 2 : 1;
     for (size_t p = begin; p < end; p++) {
         __m256 v[MAX_SPAN];
         for (int j = 0; j < span; j++)
             v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
+        fetch_ahead(page, page->values + (p * page->value_width + i) * bytes);
         for (int h = 0; h < count; h++) {
-            const float *weights = type == LOAM_KV_Q8_0 ? queries[h].scaled : queries[h].weights;
-            __m256 e = _mm256_broadcast_ss(weights + p);
+            __m256 e = _mm256_broadcast_ss(factors[h] + p);
             if (all || (p >= queries[h].page_begin && p < queries[h].page_end))
                 for (int j = 0; j < span; j++)
                     o[h][j] = _mm256_fmadd_ps(e, v[j], o[h][j]);
@@ -308,8 +300,8 @@ INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
 
 /* O of 8 * span dimensions from i after this page. `last` counts those of the
  * last register. */
-INLINE void sum_values(const struct page *page, const struct query *queries, size_t i,
-                       const int span, size_t last, int32_t type, const int count)
+INLINE void sum_values(const struct page *page, const struct query *queries, float weights[][PAGE],
+                       size_t i, const int span, size_t last, int32_t type, const int count)
 {
     __m256 o[QUERIES][MAX_SPAN];
     for (int h = 0; h < count; h++)
@@ -317,9 +309,9 @@ INLINE void sum_values(const struct page *page, const struct query *queries, siz
             o[h][j] = _mm256_setzero_ps();
     size_t begin = loam_min(page->common_begin, page->end);
     size_t end = loam_max(page->common_end, begin);
-    add_values(o, page, queries, page->begin, begin, false, i, span, last, type, count);
-    add_values(o, page, queries, begin, end, true, i, span, last, type, count);
-    add_values(o, page, queries, end, page->end, false, i, span, last, type, count);
+    add_values(o, page, queries, weights, page->begin, begin, false, i, span, last, type, count);
+    add_values(o, page, queries, weights, begin, end, true, i, span, last, type, count);
+    add_values(o, page, queries, weights, end, page->end, false, i, span, last, type, count);
     for (int h = 0; h < count; h++)
         for (int j = 0; j < span; j++) {
             float *out = queries[h].out + i + 8 * (size_t)j;
@@ -337,60 +329,62 @@ INLINE void sum_values(const struct page *page, const struct query *queries, siz
         }
 }
 
-INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
+INLINE void add_page(const struct page *page, struct query *queries, float weights[][PAGE],
+                     int32_t type, const int count)
 {
     /* q8_0: the dimensions of a register block share a group */
     const int span = type == LOAM_KV_Q8_0 && count == 1 ? 4 : span_of(count);
     float most[QUERIES];
     __m256 low[QUERIES], high[QUERIES];
     size_t width = page->value_width, i = 0;
-    __m128 m = score_page(page, queries, type, count);
+    __m128 m = score_page(weights, page, queries, type, count);
     _mm_storeu_ps(most, m);
     for (int h = 0; h < QUERIES; h++)
         low[h] = high[h] = _mm256_setzero_ps();
     for (int h = 0; h < count; h++)
-        weigh(&low[h], &high[h], &queries[h], most[h]);
+        weigh(&low[h], &high[h], weights[h], &queries[h], most[h]);
     merge(queries, m, trees(low, high), count);
     for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span) {
         if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
-            scale_weights(page, queries, i / GROUP, count);
-        sum_values(page, queries, i, span, 8, type, count);
+            scale_weights(weights, page, i / GROUP, count);
+        sum_values(page, queries, weights, i, span, 8, type, count);
     }
     for (; i < width; i += 8) {
         if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
-            scale_weights(page, queries, i / GROUP, count);
-        sum_values(page, queries, i, 1, loam_min(8, width - i), type, count);
+            scale_weights(weights, page, i / GROUP, count);
+        sum_values(page, queries, weights, i, 1, loam_min(8, width - i), type, count);
     }
 }
 
-INLINE void add_page_for(int count, const struct page *page, struct query *queries, int32_t type)
+INLINE void add_page_for(int count, const struct page *page, struct query *queries,
+                         const struct scratch *scratch, int32_t type)
 {
     switch (count) {
     case 4:
-        add_page(page, queries, type, 4);
+        add_page(page, queries, scratch->weights, type, 4);
         break;
     case 3:
-        add_page(page, queries, type, 3);
+        add_page(page, queries, scratch->weights, type, 3);
         break;
     case 2:
-        add_page(page, queries, type, 2);
+        add_page(page, queries, scratch->weights, type, 2);
         break;
     default:
-        add_page(page, queries, type, 1);
+        add_page(page, queries, scratch->weights, type, 1);
     }
 }
 
 /* ---- rows -------------------------------------------------------------------- */
 
-static void quantize_query(struct query *query, size_t width)
+static void quantize_query(struct integers *out, const float *x, size_t width)
 {
     int8_t q[MAX_HEAD_WIDTH + 1];
     for (size_t g = 0; g * GROUP < width; g++)
-        query->scales[g] = loam_quantize_group(q + g * GROUP, query->q + g * GROUP,
-                                               loam_min(GROUP, width - g * GROUP));
+        out->scales[g] =
+            loam_quantize_group(q + g * GROUP, x + g * GROUP, loam_min(GROUP, width - g * GROUP));
     q[width] = 0;
     for (size_t i = 0; i < width; i += 2)
-        query->pairs[i / 2] = (int32_t)((uint32_t)(uint16_t)q[i] | (uint32_t)q[i + 1] << 16);
+        out->pairs[i / 2] = (int32_t)((uint32_t)(uint16_t)q[i] | (uint32_t)q[i + 1] << 16);
 }
 
 static void divide(float *out, float l, size_t width)
@@ -402,87 +396,39 @@ static void divide(float *out, float l, size_t width)
         out[i] = out[i] / l;
 }
 
-/* What of page `index` the queries see; true if they see any of it. */
-static bool look(struct page *page, struct query *query, size_t index)
+/* No conversion here costs enough to be kept. */
+INLINE size_t add_whole_page(const struct page *page, struct query *queries,
+                             const struct scratch *scratch, size_t count, int32_t type)
 {
-    size_t before = index * PAGE;
-    query->merges = query->first < before;
-    query->page_begin = query->merges ? 0 : loam_min(query->first - before, PAGE);
-    query->page_end = query->end <= before ? 0 : loam_min(query->end - before, PAGE);
-    if (query->page_begin >= query->page_end)
-        return false;
-    page->begin = loam_min(page->begin, query->page_begin);
-    page->end = loam_max(page->end, query->page_end);
-    page->common_begin = loam_max(page->common_begin, query->page_begin);
-    page->common_end = loam_min(page->common_end, query->page_end);
-    return true;
+    (void)page, (void)queries, (void)scratch, (void)count, (void)type;
+    return 0;
 }
 
-/* Page `index`: those of the queries that see some of it stand together, as
- * their rows ascend. */
-INLINE void attend_page(const struct attention_tile *tile, struct query *queries, int count,
-                        size_t index, int32_t type)
-{
-    const struct kv_layout *layout = tile->layout;
-    const unsigned char *memory = tile->pages[index];
-    struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
-                        .values =
-                            memory + layout->value_offset + tile->kv_head * layout->value_bytes,
-                        .key_width = layout->key_width,
-                        .value_width = layout->value_width,
-                        .scale = tile->scale,
-                        .begin = PAGE,
-                        .common_end = PAGE};
-    int begin = 0, seeing = 0;
-    for (int h = 0; h < count; h++)
-        if (look(&page, &queries[h], index))
-            begin = seeing++ ? begin : h;
-    if (seeing == 0)
-        return;
-    add_page_for(seeing, &page, queries + begin, type);
-}
-
-INLINE void attention(const struct attention_tile *tile, int32_t type)
-{
-    const struct kv_layout *layout = tile->layout;
-    size_t fold = tile->heads_per_kv_head, all = tile->row_count * fold;
-    struct query queries[QUERIES];
-    for (size_t i = 0; i < all; i += QUERIES) {
-        int count = (int)loam_min(QUERIES, all - i);
-        for (int j = 0; j < count; j++) {
-            struct query *query = &queries[j];
-            size_t row = (i + (size_t)j) / fold, position = tile->position + row;
-            size_t head = tile->kv_head * fold + (i + (size_t)j) % fold;
-            row += tile->first_row;
-            query->q = tile->q + row * tile->q_stride + head * layout->key_width;
-            query->out = tile->out + row * tile->out_stride + head * layout->value_width;
-            query->end = position + 1;
-            query->first = tile->window && position >= tile->window ? query->end - tile->window : 0;
-            if (type == LOAM_KV_Q8_0)
-                quantize_query(query, layout->key_width);
-        }
-        size_t last = queries[count - 1].end - 1;
-        for (size_t index = queries[0].first / PAGE; index <= last / PAGE; index++)
-            attend_page(tile, queries, count, index, type);
-        for (int j = 0; j < count; j++)
-            divide(queries[j].out, queries[j].l, layout->value_width);
-    }
-}
+#include "cpu/x86/attention_walk.h"
 
 /* Each in a function of its own: together they would share registers badly. */
 static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
 {
-    attention(tile, LOAM_KV_F32);
+    struct query queries[TOGETHER];
+    float weights[QUERIES][PAGE];
+    attention(tile, queries, &(struct scratch){.weights = weights}, TOGETHER, LOAM_KV_F32);
 }
 
 static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
 {
-    attention(tile, LOAM_KV_F16);
+    struct query queries[TOGETHER];
+    float weights[QUERIES][PAGE];
+    attention(tile, queries, &(struct scratch){.weights = weights}, TOGETHER, LOAM_KV_F16);
 }
 
 static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
 {
-    attention(tile, LOAM_KV_Q8_0);
+    struct query queries[QUERIES];
+    struct integers integers[QUERIES];
+    float weights[2 * QUERIES][PAGE];
+    for (size_t j = 0; j < QUERIES; j++)
+        queries[j].integers = &integers[j];
+    attention(tile, queries, &(struct scratch){.weights = weights}, QUERIES, LOAM_KV_Q8_0);
 }
 
 void loam_avx2_attention(const struct attention_tile *tile)

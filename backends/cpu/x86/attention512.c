@@ -19,11 +19,11 @@
  * -infinity, their weights +0, which change no sum, and their values are skipped.
  */
 #include "base/half.h"
-#include "cpu/ref/ref.h"
+#include "cpu/x86/attention.h"
 #include "cpu/x86/float16.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 8, TOGETHER = 32, GROUP = 32, MAX_SPAN = 4, WORDS = GROUP / 4 };
+enum { QUERIES = 8, TOGETHER = 32, WIDE = 24, GROUP = 32, MAX_SPAN = 4, WORDS = GROUP / 4 };
 
 /* Wider heads of q8_0, of which no model is known, are the level avx2's: 8 of
  * their queries would take too much stack. */
@@ -37,32 +37,10 @@ struct integers {
     int32_t offsets[MAX_INTEGERS / GROUP];
 };
 
-struct query {
-    float weights[PAGE]; /* scores, then exp(score - m), of the page at hand */
-    const float *q;      /* key_width numbers */
-    float *out;          /* value_width numbers: O, in the end O / L */
-    float m, l;
-    size_t first, end; /* positions that it sees: [first, end) */
-    /* of the page at hand */
-    size_t page_begin, page_end; /* positions in the page that it sees */
-    bool merges;                 /* it saw pages before */
-    float a, b;                  /* factors of the merge */
-    struct integers *integers;   /* q8_0 */
-};
-
 /* What a page of q8_0 is turned into, a group of dimensions at a time. */
 union group {
     __m512i keys[WORDS][PAGE / 16]; /* by words of dimensions, then positions */
     float weights[QUERIES][PAGE];   /* times the scales of the values of a group */
-};
-
-/* One page as some queries see it. */
-struct page {
-    const unsigned char *keys, *values;
-    size_t key_width, value_width;
-    float scale;
-    size_t begin, end;               /* seen by at least one query */
-    size_t common_begin, common_end; /* seen by all */
 };
 
 /* The registers of positions or dimensions that queries go through at once. */
@@ -91,20 +69,20 @@ INLINE __mmask16 visible(size_t begin, size_t end, size_t p)
 
 /* The scores of 16 positions from p, times the scale; in `most` their largest.
  * Which of two equal zeros that is changes nothing: exp(+0) = exp(-0). */
-INLINE void put_scores(struct query *query, const struct page *page, size_t p, __m512 s,
-                       __m512 *most)
+INLINE void put_scores(float *weights, const struct query *query, const struct page *page, size_t p,
+                       __m512 s, __m512 *most)
 {
     const __m512 nothing = _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)0xFF800000u));
     __m512 x = _mm512_mul_ps(s, _mm512_set1_ps(page->scale));
     if (p < page->common_begin || p + 16 > page->common_end)
         x = _mm512_mask_blend_ps(visible(query->page_begin, query->page_end, p), nothing, x);
     *most = _mm512_max_ps(*most, x);
-    _mm512_storeu_ps(query->weights + p, x);
+    _mm512_storeu_ps(weights + p, x);
 }
 
 /* Chains over the dimensions, for 16 * span positions at a time. */
-INLINE void scores_float(__m512 most[QUERIES], struct query *queries, const struct page *page,
-                         int32_t type, const int count)
+INLINE void scores_float(__m512 most[QUERIES], float weights[][PAGE], const struct query *queries,
+                         const struct page *page, int32_t type, const int count)
 {
     const int span = span_of(count);
     const size_t step = 16 * (size_t)span;
@@ -115,8 +93,12 @@ INLINE void scores_float(__m512 most[QUERIES], struct query *queries, const stru
                 s[h][j] = _mm512_setzero_ps();
         for (size_t i = 0; i < page->key_width; i++) {
             __m512 keys[MAX_SPAN];
-            for (int j = 0; j < span; j++)
-                keys[j] = widen(page->keys, i * PAGE + p + 16 * (size_t)j, type);
+            for (int j = 0; j < span; j++) {
+                size_t at = i * PAGE + p + 16 * (size_t)j;
+                keys[j] = widen(page->keys, at, type);
+                if (type == LOAM_KV_F32 || j % 2 == 0)
+                    fetch_ahead(page, page->keys + at * (type == LOAM_KV_F32 ? 4 : 2));
+            }
             for (int h = 0; h < count; h++) {
                 __m512 q = _mm512_set1_ps(queries[h].q[i]);
                 for (int j = 0; j < span; j++)
@@ -125,7 +107,35 @@ INLINE void scores_float(__m512 most[QUERIES], struct query *queries, const stru
         }
         for (int h = 0; h < count; h++)
             for (int j = 0; j < span; j++)
-                put_scores(&queries[h], page, p + 16 * (size_t)j, s[h][j], &most[h]);
+                put_scores(weights[h], &queries[h], page, p + 16 * (size_t)j, s[h][j], &most[h]);
+    }
+}
+
+/* Adds dimensions [begin, begin + dimensions) of all positions, whose keys are
+ * `wide`, to scores of 8 queries. */
+static __attribute__((noinline)) void add_scores(float weights[][PAGE], const struct query *queries,
+                                                 const float *wide, size_t begin, size_t dimensions)
+{
+    const int span = 2;
+    for (size_t p = 0; p < PAGE; p += 16 * (size_t)span) {
+        __m512 s[QUERIES][MAX_SPAN];
+        for (int h = 0; h < QUERIES; h++)
+            for (int j = 0; j < span; j++)
+                s[h][j] =
+                    begin ? _mm512_loadu_ps(weights[h] + p + 16 * (size_t)j) : _mm512_setzero_ps();
+        for (size_t i = 0; i < dimensions; i++) {
+            __m512 keys[MAX_SPAN];
+            for (int j = 0; j < span; j++)
+                keys[j] = _mm512_loadu_ps(wide + i * PAGE + p + 16 * (size_t)j);
+            for (int h = 0; h < QUERIES; h++) {
+                __m512 q = _mm512_set1_ps(queries[h].q[begin + i]);
+                for (int j = 0; j < span; j++)
+                    s[h][j] = _mm512_fmadd_ps(q, keys[j], s[h][j]);
+            }
+        }
+        for (int h = 0; h < QUERIES; h++)
+            for (int j = 0; j < span; j++)
+                _mm512_storeu_ps(weights[h] + p + 16 * (size_t)j, s[h][j]);
     }
 }
 
@@ -145,6 +155,8 @@ INLINE void interleave_keys(union group *group, const struct page *page, size_t 
 {
     for (size_t i = begin; i < end; i += 4) {
         __m512i *out = group->keys[(i - begin) / 4];
+        for (size_t j = 0; j < 4; j++)
+            fetch_ahead(page, page->keys + (i + j) * PAGE);
         __m512i a = key_bytes(page->keys, i, end), b = key_bytes(page->keys, i + 1, end);
         __m512i c = key_bytes(page->keys, i + 2, end), d = key_bytes(page->keys, i + 3, end);
         __m512i low = _mm512_unpacklo_epi8(a, b), high = _mm512_unpackhi_epi8(a, b);
@@ -157,8 +169,8 @@ INLINE void interleave_keys(union group *group, const struct page *page, size_t 
 }
 
 /* Adds group g of the dimensions to the scores of 16 * span positions from p. */
-INLINE void add_group(struct query *queries, const struct page *page, const union group *group,
-                      size_t g, size_t words, size_t p, const int count)
+INLINE void add_group(float weights[][PAGE], const struct query *queries, const struct page *page,
+                      const union group *group, size_t g, size_t words, size_t p, const int count)
 {
     const int span = span_of(count);
     const unsigned char *scales = page->keys + page->key_width * PAGE;
@@ -175,18 +187,18 @@ INLINE void add_group(struct query *queries, const struct page *page, const unio
     for (int j = 0; j < span; j++) {
         size_t at = p + 16 * (size_t)j;
         __m512 d = widen(scales, g * PAGE + at, LOAM_KV_F16);
+        fetch_ahead(page, scales + 2 * (g * PAGE + at));
         for (int h = 0; h < count; h++) {
-            float *weights = queries[h].weights + at;
-            __m512 s = g ? _mm512_loadu_ps(weights) : _mm512_setzero_ps();
+            __m512 s = g ? _mm512_loadu_ps(weights[h] + at) : _mm512_setzero_ps();
             __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(queries[h].integers->scales[g]));
             s = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum[h][j]), s);
-            _mm512_storeu_ps(weights, s);
+            _mm512_storeu_ps(weights[h] + at, s);
         }
     }
 }
 
-INLINE void scores_q8_0(__m512 most[QUERIES], struct query *queries, const struct page *page,
-                        union group *group, const int count)
+INLINE void scores_q8_0(__m512 most[QUERIES], float weights[][PAGE], const struct query *queries,
+                        const struct page *page, union group *group, const int count)
 {
     const size_t step = 16 * (size_t)span_of(count);
     size_t first = page->begin & ~(step - 1), width = page->key_width;
@@ -194,21 +206,21 @@ INLINE void scores_q8_0(__m512 most[QUERIES], struct query *queries, const struc
         size_t end = loam_min((g + 1) * GROUP, width);
         interleave_keys(group, page, g * GROUP, end);
         for (size_t p = first; p < page->end; p += step)
-            add_group(queries, page, group, g, (end - g * GROUP + 3) / 4, p, count);
+            add_group(weights, queries, page, group, g, (end - g * GROUP + 3) / 4, p, count);
     }
     for (size_t p = first; p < page->end; p += 16)
         for (int h = 0; h < count; h++)
-            put_scores(&queries[h], page, p, _mm512_loadu_ps(queries[h].weights + p), &most[h]);
+            put_scores(weights[h], &queries[h], page, p, _mm512_loadu_ps(weights[h] + p), &most[h]);
 }
 
-/* The weights of a query; returns their sum in 16 lanes. */
-INLINE float weigh(struct query *query, float m)
+/* Scores of a query become weights; returns their sum in 16 lanes. */
+INLINE float weigh(float *weights, const struct query *query, float m)
 {
     __m512 sum = _mm512_setzero_ps(), most = _mm512_set1_ps(m);
     for (size_t p = query->page_begin & ~(size_t)15; p < query->page_end; p += 16) {
-        __m512 e = exp16_negative(_mm512_sub_ps(_mm512_loadu_ps(query->weights + p), most));
+        __m512 e = exp16_negative(_mm512_sub_ps(_mm512_loadu_ps(weights + p), most));
         sum = _mm512_add_ps(sum, e);
-        _mm512_storeu_ps(query->weights + p, e);
+        _mm512_storeu_ps(weights + p, e);
     }
     return tree_of_16(sum);
 }
@@ -256,14 +268,15 @@ INLINE void merge(struct query *queries, const float m[QUERIES], const float l[Q
 /* q8_0: weights times the scales of a group of values, which so are integers.
  * They are the `slot`th of the queries' in `group`. */
 INLINE void scale_weights(union group *group, int slot, const struct page *page,
-                          const struct query *queries, size_t g, const int count)
+                          float weights[][PAGE], size_t g, const int count)
 {
     const unsigned char *scales = page->values + (page->value_width + 2 * g) * PAGE;
     for (size_t p = page->begin & ~(size_t)15; p < page->end; p += 16) {
         __m512 d = widen(scales, p, LOAM_KV_F16);
+        fetch_ahead(page, scales + 2 * p);
         for (int h = 0; h < count; h++) {
-            __m512 weights = _mm512_loadu_ps(queries[h].weights + p);
-            _mm512_storeu_ps(group->weights[slot * count + h] + p, _mm512_mul_ps(weights, d));
+            __m512 e = _mm512_loadu_ps(weights[h] + p);
+            _mm512_storeu_ps(group->weights[slot * count + h] + p, _mm512_mul_ps(e, d));
         }
     }
 }
@@ -289,6 +302,7 @@ INLINE __m512 value(const struct page *page, size_t p, size_t i, size_t count, i
 /* Dimensions i to i + 16 * span - 1; `last` counts those of the last register. */
 struct dimensions {
     size_t i, last;
+    float (*weights)[PAGE];
     const union group *group; /* q8_0 */
 };
 
@@ -297,20 +311,36 @@ INLINE void add_values(__m512 o[QUERIES][MAX_SPAN], const struct page *page,
                        const struct query *queries, const struct dimensions *at, size_t begin,
                        size_t end, const bool all, const int span, int32_t type, const int count)
 {
+    const size_t bytes = type == LOAM_KV_F32 ? 4 : type == LOAM_KV_F16 ? 2 : 1;
     for (size_t p = begin; p < end; p++) {
         __m512 v[MAX_SPAN];
-        for (int j = 0; j < span; j++)
-            v[j] = value(page, p, at->i + 16 * (size_t)j, j + 1 == span ? at->last : 16, type);
+        for (int j = 0; j < span; j++) {
+            size_t i = at->i + 16 * (size_t)j;
+            v[j] = value(page, p, i, j + 1 == span ? at->last : 16, type);
+            if (type == LOAM_KV_F32 || j % 2 == 0)
+                fetch_ahead(page, page->values + (p * page->value_width + i) * bytes);
+        }
         for (int h = 0; h < count; h++) {
             if (!all && (p < queries[h].page_begin || p >= queries[h].page_end))
                 continue;
             for (int j = 0; j < span; j++) {
-                const float *weights = type == LOAM_KV_Q8_0 ? at->group->weights[j / 2 * count + h]
-                                                            : queries[h].weights;
+                const float *weights =
+                    type == LOAM_KV_Q8_0 ? at->group->weights[j / 2 * count + h] : at->weights[h];
                 o[h][j] = _mm512_fmadd_ps(_mm512_set1_ps(weights[p]), v[j], o[h][j]);
             }
         }
     }
+}
+
+/* Dimensions of O after a page that gave them o. */
+INLINE void put_values(const struct query *query, float *out, __m512 o, __mmask16 mask)
+{
+    if (query->merges) {
+        __m512 before = _mm512_maskz_loadu_ps(mask, out);
+        before = _mm512_mul_ps(before, _mm512_set1_ps(query->a));
+        o = _mm512_fmadd_ps(o, _mm512_set1_ps(query->b), before);
+    }
+    _mm512_mask_storeu_ps(out, mask, o);
 }
 
 /* O of some dimensions after this page. */
@@ -328,37 +358,33 @@ INLINE void sum_values(const struct page *page, const struct query *queries,
     add_values(o, page, queries, at, end, page->end, false, span, type, count);
     for (int h = 0; h < count; h++)
         for (int j = 0; j < span; j++) {
-            float *out = queries[h].out + at->i + 16 * (size_t)j;
             __mmask16 mask = first_of_16(j + 1 == span ? at->last : 16);
-            if (queries[h].merges) {
-                __m512 before =
-                    _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_set1_ps(queries[h].a));
-                o[h][j] = _mm512_fmadd_ps(o[h][j], _mm512_set1_ps(queries[h].b), before);
-            }
-            _mm512_mask_storeu_ps(out, mask, o[h][j]);
+            put_values(&queries[h], queries[h].out + at->i + 16 * (size_t)j, o[h][j], mask);
         }
 }
 
 INLINE void add_page_values(const struct page *page, const struct query *queries,
-                            union group *group, int32_t type, const int count)
+                            float weights[][PAGE], union group *group, int32_t type,
+                            const int count)
 {
     const int span = span_of(count);
     const size_t step = 16 * (size_t)span;
-    struct dimensions at = {.i = 0, .last = 16, .group = group};
+    struct dimensions at = {.i = 0, .last = 16, .weights = weights, .group = group};
     for (; at.i + step <= page->value_width; at.i += step) {
         for (int j = 0; type == LOAM_KV_Q8_0 && j < span / 2; j++)
-            scale_weights(group, j, page, queries, at.i / GROUP + (size_t)j, count);
+            scale_weights(group, j, page, weights, at.i / GROUP + (size_t)j, count);
         sum_values(page, queries, &at, span, type, count);
     }
     for (; at.i < page->value_width; at.i += 16) {
         if (type == LOAM_KV_Q8_0 && at.i % GROUP == 0)
-            scale_weights(group, 0, page, queries, at.i / GROUP, count);
+            scale_weights(group, 0, page, weights, at.i / GROUP, count);
         at.last = loam_min(16, page->value_width - at.i);
         sum_values(page, queries, &at, 1, type, count);
     }
 }
 
-INLINE void add_page(const struct page *page, struct query *queries, int32_t type, const int count)
+INLINE void add_page(const struct page *page, struct query *queries, float weights[][PAGE],
+                     int32_t type, const int count)
 {
     union group group;
     __m512 most[QUERIES];
@@ -366,44 +392,144 @@ INLINE void add_page(const struct page *page, struct query *queries, int32_t typ
     for (int h = 0; h < count; h++)
         most[h] = _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)0xFF800000u));
     if (type == LOAM_KV_Q8_0)
-        scores_q8_0(most, queries, page, &group, count);
+        scores_q8_0(most, weights, queries, page, &group, count);
     else
-        scores_float(most, queries, page, type, count);
+        scores_float(most, weights, queries, page, type, count);
     for (int h = 0; h < count; h++) {
         m[h] = largest(most[h]);
-        l[h] = weigh(&queries[h], m[h]);
+        l[h] = weigh(weights[h], &queries[h], m[h]);
     }
     merge(queries, m, l, count);
-    add_page_values(page, queries, &group, type, count);
+    add_page_values(page, queries, weights, &group, type, count);
 }
 
-INLINE void add_page_for(int count, const struct page *page, struct query *queries, int32_t type)
+INLINE void add_page_counted(int count, const struct page *page, struct query *queries,
+                             const struct scratch *scratch, int32_t type)
 {
     switch (count) {
     case 8:
-        add_page(page, queries, type, 8);
+        add_page(page, queries, scratch->weights, type, 8);
         break;
     case 7:
-        add_page(page, queries, type, 7);
+        add_page(page, queries, scratch->weights, type, 7);
         break;
     case 6:
-        add_page(page, queries, type, 6);
+        add_page(page, queries, scratch->weights, type, 6);
         break;
     case 5:
-        add_page(page, queries, type, 5);
+        add_page(page, queries, scratch->weights, type, 5);
         break;
     case 4:
-        add_page(page, queries, type, 4);
+        add_page(page, queries, scratch->weights, type, 4);
         break;
     case 3:
-        add_page(page, queries, type, 3);
+        add_page(page, queries, scratch->weights, type, 3);
         break;
     case 2:
-        add_page(page, queries, type, 2);
+        add_page(page, queries, scratch->weights, type, 2);
         break;
     default:
-        add_page(page, queries, type, 1);
+        add_page(page, queries, scratch->weights, type, 1);
     }
+}
+
+/* In a function of its own, since attention_f16 has much on its stack. */
+static __attribute__((noinline)) void add_page_f16(int count, const struct page *page,
+                                                   struct query *queries,
+                                                   const struct scratch *scratch)
+{
+    add_page_counted(count, page, queries, scratch, LOAM_KV_F16);
+}
+
+INLINE void add_page_for(int count, const struct page *page, struct query *queries,
+                         const struct scratch *scratch, int32_t type)
+{
+    if (type == LOAM_KV_F16)
+        add_page_f16(count, page, queries, scratch);
+    else
+        add_page_counted(count, page, queries, scratch, type);
+}
+
+/* ---- whole pages of f16 ---------------------------------------------------------- */
+
+/* Dimensions of keys and of values that are widened at once. */
+enum { WIDENED = 32 };
+
+/* `count` numbers (a multiple of 16) of f16. */
+INLINE void widen_row(float *out, const struct page *page, const unsigned char *from, size_t count)
+{
+    for (size_t i = 0; i < count; i += 16) {
+        _mm512_storeu_ps(out + i, widen(from, i, LOAM_KV_F16));
+        if (i % 32 == 0)
+            fetch_ahead(page, from + 2 * i);
+    }
+}
+
+/* Scores become weights, and M and L those after this page. */
+INLINE void weigh_set(float weights[][PAGE], struct query *queries, float scale)
+{
+    float m[QUERIES], l[QUERIES];
+    for (int h = 0; h < QUERIES; h++) {
+        __m512 s[PAGE / 16], most;
+        for (size_t j = 0; j < PAGE / 16; j++) {
+            s[j] = _mm512_mul_ps(_mm512_loadu_ps(weights[h] + 16 * j), _mm512_set1_ps(scale));
+            _mm512_storeu_ps(weights[h] + 16 * j, s[j]);
+        }
+        most = _mm512_max_ps(_mm512_max_ps(s[0], s[1]), _mm512_max_ps(s[2], s[3]));
+        m[h] = largest(most);
+        l[h] = weigh(weights[h], &queries[h], m[h]);
+    }
+    merge(queries, m, l, QUERIES);
+}
+
+/* Dimensions [begin, begin + WIDENED) of O after a page whose values of them are
+ * `wide`, for 8 queries. */
+static __attribute__((noinline)) void sum_wide(const struct query *queries, float weights[][PAGE],
+                                               const float *wide, size_t begin)
+{
+    enum { SPAN = WIDENED / 16 };
+    __m512 o[QUERIES][SPAN];
+    for (int h = 0; h < QUERIES; h++)
+        for (int j = 0; j < SPAN; j++)
+            o[h][j] = _mm512_setzero_ps();
+    for (size_t p = 0; p < PAGE; p++) {
+        __m512 v[SPAN];
+        for (int j = 0; j < SPAN; j++)
+            v[j] = _mm512_loadu_ps(wide + p * WIDENED + 16 * (size_t)j);
+        for (int h = 0; h < QUERIES; h++)
+            for (int j = 0; j < SPAN; j++)
+                o[h][j] = _mm512_fmadd_ps(_mm512_set1_ps(weights[h][p]), v[j], o[h][j]);
+    }
+    for (int h = 0; h < QUERIES; h++)
+        for (int j = 0; j < SPAN; j++)
+            put_values(&queries[h], queries[h].out + begin + 16 * (size_t)j, o[h][j], 0xFFFF);
+}
+
+/* A page that all queries see, as many as are whole sets: f16 is widened once
+ * for all of them. */
+INLINE size_t add_whole_page(const struct page *page, struct query *queries,
+                             const struct scratch *scratch, size_t count, int32_t type)
+{
+    float *wide = scratch->wide, (*weights)[PAGE] = scratch->weights;
+    if (type != LOAM_KV_F16 || page->value_width % WIDENED != 0 || count < 2 * QUERIES)
+        return 0;
+    count -= count % QUERIES;
+    for (size_t i = 0; i < page->key_width; i += WIDENED) {
+        size_t dimensions = loam_min(WIDENED, page->key_width - i);
+        widen_row(wide, page, page->keys + 2 * i * PAGE, dimensions * PAGE);
+        for (size_t j = 0; j < count; j += QUERIES)
+            add_scores(weights + j, queries + j, wide, i, dimensions);
+    }
+    for (size_t j = 0; j < count; j += QUERIES)
+        weigh_set(weights + j, queries + j, page->scale);
+    for (size_t i = 0; i < page->value_width; i += WIDENED) {
+        for (size_t p = 0; p < PAGE; p++)
+            widen_row(wide + p * WIDENED, page, page->values + 2 * (p * page->value_width + i),
+                      WIDENED);
+        for (size_t j = 0; j < count; j += QUERIES)
+            sum_wide(queries + j, weights + j, wide, i);
+    }
+    return count;
 }
 
 /* ---- rows -------------------------------------------------------------------- */
@@ -432,99 +558,32 @@ static void divide(float *out, float l, size_t width)
     }
 }
 
-/* What of page `index` the query sees; true if it sees any of it. */
-static bool look(struct page *page, struct query *query, size_t index)
-{
-    size_t before = index * PAGE;
-    query->merges = query->first < before;
-    query->page_begin = query->merges ? 0 : loam_min(query->first - before, PAGE);
-    query->page_end = query->end <= before ? 0 : loam_min(query->end - before, PAGE);
-    if (query->page_begin >= query->page_end)
-        return false;
-    page->begin = loam_min(page->begin, query->page_begin);
-    page->end = loam_max(page->end, query->page_end);
-    page->common_begin = loam_max(page->common_begin, query->page_begin);
-    page->common_end = loam_min(page->common_end, query->page_end);
-    return true;
-}
-
-/* Page `index`: those of the queries that see some of it stand together, as
- * their rows ascend. */
-INLINE void attend_page(const struct attention_tile *tile, struct query *queries, int count,
-                        size_t index, int32_t type)
-{
-    const struct kv_layout *layout = tile->layout;
-    const unsigned char *memory = tile->pages[index];
-    struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
-                        .values =
-                            memory + layout->value_offset + tile->kv_head * layout->value_bytes,
-                        .key_width = layout->key_width,
-                        .value_width = layout->value_width,
-                        .scale = tile->scale,
-                        .begin = PAGE,
-                        .common_end = PAGE};
-    int begin = 0, seeing = 0;
-    for (int h = 0; h < count; h++)
-        if (look(&page, &queries[h], index))
-            begin = seeing++ ? begin : h;
-    if (seeing == 0)
-        return;
-    add_page_for(seeing, &page, queries + begin, type);
-}
-
-static void set_query(struct query *query, const struct attention_tile *tile, size_t index)
-{
-    const struct kv_layout *layout = tile->layout;
-    size_t row = index / tile->heads_per_kv_head, position = tile->position + row;
-    size_t head = tile->kv_head * tile->heads_per_kv_head + index % tile->heads_per_kv_head;
-    row += tile->first_row;
-    query->q = tile->q + row * tile->q_stride + head * layout->key_width;
-    query->out = tile->out + row * tile->out_stride + head * layout->value_width;
-    query->end = position + 1;
-    query->first = tile->window && position >= tile->window ? query->end - tile->window : 0;
-    if (layout->type == LOAM_KV_Q8_0)
-        quantize_query(query->integers, query->q, layout->key_width);
-}
-
-/* Up to `most` queries at a time, QUERIES of them after the others to each page:
- * it is in the nearest cache when the second comes. */
-INLINE void attention(const struct attention_tile *tile, struct query *queries, size_t most,
-                      int32_t type)
-{
-    size_t all = tile->row_count * tile->heads_per_kv_head;
-    for (size_t i = 0; i < all; i += most) {
-        size_t count = loam_min(most, all - i);
-        for (size_t j = 0; j < count; j++)
-            set_query(&queries[j], tile, i + j);
-        size_t last = queries[count - 1].end - 1;
-        for (size_t index = queries[0].first / PAGE; index <= last / PAGE; index++)
-            for (size_t j = 0; j < count; j += QUERIES)
-                attend_page(tile, queries + j, (int)loam_min(QUERIES, count - j), index, type);
-        for (size_t j = 0; j < count; j++)
-            divide(queries[j].out, queries[j].l, tile->layout->value_width);
-    }
-}
+#include "cpu/x86/attention_walk.h"
 
 /* Each in a function of its own: together they would share registers badly. */
 static __attribute__((noinline)) void attention_f32(const struct attention_tile *tile)
 {
     struct query queries[TOGETHER];
-    attention(tile, queries, TOGETHER, LOAM_KV_F32);
+    float weights[QUERIES][PAGE];
+    attention(tile, queries, &(struct scratch){.weights = weights}, TOGETHER, LOAM_KV_F32);
 }
 
 static __attribute__((noinline)) void attention_f16(const struct attention_tile *tile)
 {
-    struct query queries[TOGETHER];
-    attention(tile, queries, TOGETHER, LOAM_KV_F16);
+    struct query queries[WIDE];
+    float weights[WIDE][PAGE], wide[WIDENED * PAGE];
+    struct scratch scratch = {.weights = weights, .wide = wide};
+    attention(tile, queries, &scratch, WIDE, LOAM_KV_F16);
 }
 
 static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
 {
     struct query queries[QUERIES];
     struct integers integers[QUERIES];
+    float weights[QUERIES][PAGE];
     for (size_t j = 0; j < QUERIES; j++)
         queries[j].integers = &integers[j];
-    attention(tile, queries, QUERIES, LOAM_KV_Q8_0);
+    attention(tile, queries, &(struct scratch){.weights = weights}, QUERIES, LOAM_KV_Q8_0);
 }
 
 void loam_avx512_attention(const struct attention_tile *tile)

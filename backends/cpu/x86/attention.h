@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the levels' kernels of attention share: queries, pages, and how the first
+ * go through the second. A query is one head of one row. Neighbours in heads
+ * and then in rows go to each page one set of QUERIES after the other, while it
+ * is in the nearest cache. As rows ascend, so do the ranges of positions that
+ * they see.
+ */
+#ifndef LOAM_BACKENDS_CPU_X86_ATTENTION_H
+#define LOAM_BACKENDS_CPU_X86_ATTENTION_H
+
+#include "cpu/ref/ref.h"
+#include "cpu/x86/float8.h"
+
+struct integers; /* a quantised query, as the level likes it */
+
+struct query {
+    const float *q; /* key_width numbers */
+    float *out;     /* value_width numbers: O, in the end O / L */
+    float m, l;
+    size_t first, end; /* positions that it sees: [first, end) */
+    /* of the page at hand */
+    size_t page_begin, page_end; /* positions in the page that it sees */
+    bool merges;                 /* it saw pages before */
+    float a, b;                  /* factors of the merge */
+    struct integers *integers;   /* q8_0 */
+};
+
+/* Room for what becomes of a page, once for all of them. */
+struct scratch {
+    float (*weights)[PAGE]; /* of the queries that go to it at once: scores, then exp(score - m) */
+    float *wide;            /* keys or values as f32, at the level avx512 */
+};
+
+/* One page as some queries see it. */
+struct page {
+    const unsigned char *keys, *values;
+    size_t key_width, value_width;
+    float scale;
+    size_t begin, end;               /* seen by at least one query */
+    size_t common_begin, common_end; /* seen by all */
+    uintptr_t ahead;                 /* from this page to the one that comes next, or 0 */
+};
+
+/* Asks for the line of the next page that corresponds to `at` of this one. Pages
+ * lie far apart, where no hardware looks ahead. */
+INLINE void fetch_ahead(const struct page *page, const void *at)
+{
+    _mm_prefetch((const char *)((uintptr_t)at + page->ahead), _MM_HINT_T0);
+}
+
+/* Page `index` for the queries of a tile, so far seen by none. */
+INLINE struct page page_of(const struct attention_tile *tile, size_t index, size_t last)
+{
+    const struct kv_layout *layout = tile->layout;
+    const unsigned char *memory = tile->pages[index];
+    uintptr_t next = (uintptr_t)tile->pages[index < last ? index + 1 : index];
+    return (struct page){.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
+                         .values =
+                             memory + layout->value_offset + tile->kv_head * layout->value_bytes,
+                         .key_width = layout->key_width,
+                         .value_width = layout->value_width,
+                         .scale = tile->scale,
+                         .begin = PAGE,
+                         .common_end = PAGE,
+                         .ahead = next - (uintptr_t)memory};
+}
+
+/* What of page `index` the query sees; true if it sees any of it. */
+static inline bool look(struct page *page, struct query *query, size_t index)
+{
+    size_t before = index * PAGE;
+    query->merges = query->first < before;
+    query->page_begin = query->merges ? 0 : loam_min(query->first - before, PAGE);
+    query->page_end = query->end <= before ? 0 : loam_min(query->end - before, PAGE);
+    if (query->page_begin >= query->page_end)
+        return false;
+    page->begin = loam_min(page->begin, query->page_begin);
+    page->end = loam_max(page->end, query->page_end);
+    page->common_begin = loam_max(page->common_begin, query->page_begin);
+    page->common_end = loam_min(page->common_end, query->page_end);
+    return true;
+}
+
+/* Looks at the page with a set of queries; those that see some of it stand
+ * together. Returns their number, and in *first the first of them. */
+INLINE int look_all(struct page *page, struct query *queries, int count, size_t index, int *first)
+{
+    int seeing = 0;
+    *first = 0;
+    for (int h = 0; h < count; h++)
+        if (look(page, &queries[h], index))
+            *first = seeing++ ? *first : h;
+    return seeing;
+}
+
+static inline void set_query(struct query *query, const struct attention_tile *tile, size_t index)
+{
+    const struct kv_layout *layout = tile->layout;
+    size_t row = index / tile->heads_per_kv_head, position = tile->position + row;
+    size_t head = tile->kv_head * tile->heads_per_kv_head + index % tile->heads_per_kv_head;
+    row += tile->first_row;
+    query->q = tile->q + row * tile->q_stride + head * layout->key_width;
+    query->out = tile->out + row * tile->out_stride + head * layout->value_width;
+    query->end = position + 1;
+    query->first = tile->window && position >= tile->window ? query->end - tile->window : 0;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How queries go through the pages, for a level that has defined before, by the
+ * types of attention.h:
+ *   QUERIES         of a set
+ *   add_page_for    one page for one set, of which all see some of it
+ *   add_whole_page  one page for as many queries as it likes, which see all of
+ *                   it; returns their number
+ *   quantize_query  q8_0
+ *   divide          O / L
+ */
+#ifndef LOAM_BACKENDS_CPU_X86_ATTENTION_WALK_H
+#define LOAM_BACKENDS_CPU_X86_ATTENTION_WALK_H
+
+#include "cpu/x86/attention.h"
+
+/* Page `index` of those up to `last`. Who comes first to it calls the next. */
+INLINE void attend_page(const struct attention_tile *tile, struct query *queries,
+                        const struct scratch *scratch, size_t count, size_t index, size_t last,
+                        int32_t type)
+{
+    struct page all = page_of(tile, index, last);
+    size_t done = 0;
+    if (queries[count - 1].first <= index * PAGE && queries[0].end >= (index + 1) * PAGE) {
+        for (size_t i = 0; i < count; i++)
+            look(&all, &queries[i], index);
+        done = add_whole_page(&all, queries, scratch, count, type);
+        if (done)
+            all.ahead = 0;
+    }
+    for (size_t i = done; i < count; i += QUERIES) {
+        struct page page = page_of(tile, index, last);
+        int first,
+            seeing = look_all(&page, queries + i, (int)loam_min(QUERIES, count - i), index, &first);
+        if (seeing == 0)
+            continue;
+        page.ahead = all.ahead;
+        add_page_for(seeing, &page, queries + i + first, scratch, type);
+        all.ahead = 0;
+    }
+}
+
+/* All queries of the tile, up to `most` at a time. */
+INLINE void attention(const struct attention_tile *tile, struct query *queries,
+                      const struct scratch *scratch, size_t most, int32_t type)
+{
+    size_t all = tile->row_count * tile->heads_per_kv_head;
+    for (size_t i = 0; i < all; i += most) {
+        size_t count = loam_min(most, all - i);
+        for (size_t j = 0; j < count; j++) {
+            set_query(&queries[j], tile, i + j);
+            if (type == LOAM_KV_Q8_0)
+                quantize_query(queries[j].integers, queries[j].q, tile->layout->key_width);
+        }
+        size_t last = (queries[count - 1].end - 1) / PAGE;
+        for (size_t index = queries[0].first / PAGE; index <= last; index++)
+            attend_page(tile, queries, scratch, count, index, last, type);
+        for (size_t j = 0; j < count; j++)
+            divide(queries[j].out, queries[j].l, tile->layout->value_width);
+    }
+}
+
+#endif
