@@ -168,7 +168,7 @@ loam_status loam_embed_compute(loam_model *model, const int32_t *tokens, size_t 
     uint64_t bytes = (uint64_t)count * model->description.embedding_output * sizeof(float);
     float *rows = summed ? loam_memory_get_large(memory, bytes) : out;
     e.wanted = loam_memory_get(memory, model->limits.max_rows, sizeof *e.wanted);
-    loam_pages_init(&e.pages, memory, model->graph);
+    loam_pages_init(&e.pages, memory, model->graph, count);
     loam_states_init(&e.states, memory, model->graph);
     e.states.limit = loam_min(e.states.limit, 2); /* nobody goes back */
     loam_status status =

@@ -94,7 +94,7 @@ loam_status loam_session_create(loam_session **out, loam_model *model,
         session->context_length = (uint32_t)loam_min(session->context_length, limit);
     atomic_init(&session->cancelled, 0);
     atomic_init(&session->in_use, 0);
-    loam_pages_init(&session->pages, memory, model->graph);
+    loam_pages_init(&session->pages, memory, model->graph, session->context_length);
     loam_states_init(&session->states, memory, model->graph);
     status = fill(session, &options, error);
     if (status) {

@@ -397,10 +397,16 @@ static void divide(float *out, float l, size_t width)
 }
 
 /* No conversion here costs enough to be kept. */
-INLINE size_t add_whole_page(const struct page *page, struct query *queries,
-                             const struct scratch *scratch, size_t count, int32_t type)
+INLINE bool likes_whole_pages(const struct page *page, size_t count, int32_t type)
 {
-    (void)page, (void)queries, (void)scratch, (void)count, (void)type;
+    (void)page, (void)count, (void)type;
+    return false;
+}
+
+INLINE size_t add_whole_page(const struct page *page, struct query *queries,
+                             const struct scratch *scratch, size_t count)
+{
+    (void)page, (void)queries, (void)scratch, (void)count;
     return 0;
 }
 

@@ -39,14 +39,15 @@ struct page {
     float scale;
     size_t begin, end;               /* seen by at least one query */
     size_t common_begin, common_end; /* seen by all */
-    uintptr_t ahead;                 /* from this page to the one that comes next, or 0 */
+    uintptr_t near, far;             /* from this page to the next and the one after it, or 0 */
 };
 
-/* Asks for the line of the next page that corresponds to `at` of this one. Pages
- * lie far apart, where no hardware looks ahead. */
+/* Asks for the lines of the next pages that correspond to `at` of this one: pages
+ * lie far apart, where no hardware looks ahead. In two steps as in stream.h. */
 INLINE void fetch_ahead(const struct page *page, const void *at)
 {
-    _mm_prefetch((const char *)((uintptr_t)at + page->ahead), _MM_HINT_T0);
+    _mm_prefetch((const char *)((uintptr_t)at + page->far), _MM_HINT_T1);
+    _mm_prefetch((const char *)((uintptr_t)at + page->near), _MM_HINT_T0);
 }
 
 /* Page `index` for the queries of a tile, so far seen by none. */
@@ -54,7 +55,7 @@ INLINE struct page page_of(const struct attention_tile *tile, size_t index, size
 {
     const struct kv_layout *layout = tile->layout;
     const unsigned char *memory = tile->pages[index];
-    uintptr_t next = (uintptr_t)tile->pages[index < last ? index + 1 : index];
+    uintptr_t here = (uintptr_t)memory;
     return (struct page){.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
                          .values =
                              memory + layout->value_offset + tile->kv_head * layout->value_bytes,
@@ -63,7 +64,8 @@ INLINE struct page page_of(const struct attention_tile *tile, size_t index, size
                          .scale = tile->scale,
                          .begin = PAGE,
                          .common_end = PAGE,
-                         .ahead = next - (uintptr_t)memory};
+                         .near = (uintptr_t)tile->pages[loam_min(index + 1, last)] - here,
+                         .far = (uintptr_t)tile->pages[loam_min(index + 2, last)] - here};
 }
 
 /* What of page `index` the query sees; true if it sees any of it. */

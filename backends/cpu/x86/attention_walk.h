@@ -4,7 +4,8 @@
  * types of attention.h:
  *   QUERIES         of a set
  *   add_page_for    one page for one set, of which all see some of it
- *   add_whole_page  one page for as many queries as it likes, which see all of
+ *   likes_whole_pages, add_whole_page
+ *                   one page for as many queries as it likes, which see all of
  *                   it; returns their number
  *   quantize_query  q8_0
  *   divide          O / L
@@ -21,12 +22,12 @@ INLINE void attend_page(const struct attention_tile *tile, struct query *queries
 {
     struct page all = page_of(tile, index, last);
     size_t done = 0;
-    if (queries[count - 1].first <= index * PAGE && queries[0].end >= (index + 1) * PAGE) {
+    if (likes_whole_pages(&all, count, type) && queries[count - 1].first <= index * PAGE &&
+        queries[0].end >= (index + 1) * PAGE) {
         for (size_t i = 0; i < count; i++)
             look(&all, &queries[i], index);
-        done = add_whole_page(&all, queries, scratch, count, type);
-        if (done)
-            all.ahead = 0;
+        done = add_whole_page(&all, queries, scratch, count);
+        all.near = all.far = 0;
     }
     for (size_t i = done; i < count; i += QUERIES) {
         struct page page = page_of(tile, index, last);
@@ -34,9 +35,10 @@ INLINE void attend_page(const struct attention_tile *tile, struct query *queries
             seeing = look_all(&page, queries + i, (int)loam_min(QUERIES, count - i), index, &first);
         if (seeing == 0)
             continue;
-        page.ahead = all.ahead;
+        page.near = all.near;
+        page.far = all.far;
         add_page_for(seeing, &page, queries + i + first, scratch, type);
-        all.ahead = 0;
+        all.near = all.far = 0;
     }
 }
 
