@@ -31,14 +31,24 @@ static inline void loam_k_scales_join(uint8_t s[12], const uint8_t scales[8], co
 }
 
 /* The same into the packed form, row o of scales[b][o] and mins[b / 2][o][b % 2],
- * and back. */
+ * and back. Four sub-blocks are in a word, for the sake of speed: weights are packed
+ * while somebody waits for the model. */
 static inline void loam_k_scales_pack(uint8_t (*scales)[16], uint8_t (*mins)[16][2], size_t o,
                                       const uint8_t s[12])
 {
-    for (size_t b = 0; b < 8; b++) {
-        scales[b][o] = loam_k_scale(s, b);
-        mins[b / 2][o][b % 2] = loam_k_min(s, b);
-    }
+    uint32_t words[3], scale[2], min[2];
+    memcpy(words, s, sizeof words);
+    scale[0] = words[0] & 0x3F3F3F3Fu;
+    min[0] = words[1] & 0x3F3F3F3Fu;
+    scale[1] = (words[2] & 0x0F0F0F0Fu) | (words[0] >> 6 & 0x03030303u) << 4;
+    min[1] = (words[2] >> 4 & 0x0F0F0F0Fu) | (words[1] >> 6 & 0x03030303u) << 4;
+    uint8_t scale_of[8], min_of[8];
+    memcpy(scale_of, scale, sizeof scale);
+    memcpy(min_of, min, sizeof min);
+    for (size_t b = 0; b < 8; b++)
+        scales[b][o] = scale_of[b];
+    for (size_t b = 0; b < 8; b += 2)
+        memcpy(mins[b / 2][o], min_of + b, 2);
 }
 
 static inline void loam_k_scales_unpack(uint8_t s[12], const uint8_t (*scales)[16],

@@ -38,10 +38,16 @@ static inline uint32_t loam_nibbles_high(uint32_t first, uint32_t second)
 static inline void loam_nibbles_pack(uint8_t (*a)[16][4], uint8_t (*b)[16][4], size_t o,
                                      const uint8_t *bytes)
 {
-    for (size_t v = 0; v < 4; v++) {
-        uint32_t first = loam_word_load(bytes + 4 * v), second = loam_word_load(bytes + 16 + 4 * v);
-        loam_word_store(a[v][o], loam_nibbles_low(first, second));
-        loam_word_store(b[v][o], loam_nibbles_high(first, second));
+    for (size_t v = 0; v < 4; v += 2) { /* two words at a time */
+        uint64_t first, second, mask = 0x0F0F0F0F0F0F0F0Fu;
+        memcpy(&first, bytes + 4 * v, sizeof first);
+        memcpy(&second, bytes + 16 + 4 * v, sizeof second);
+        uint64_t low = (first & mask) | (second & mask) << 4;
+        uint64_t high = (first >> 4 & mask) | (second & ~mask);
+        loam_word_store(a[v][o], (uint32_t)low);
+        loam_word_store(a[v + 1][o], (uint32_t)(low >> 32));
+        loam_word_store(b[v][o], (uint32_t)high);
+        loam_word_store(b[v + 1][o], (uint32_t)(high >> 32));
     }
 }
 

@@ -42,14 +42,17 @@ static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
 {
     struct unit_q8_0 *out = unit;
     memset(out, 0, sizeof *out);
-    for (size_t o = 0; o < PANEL_ROWS; o++)
-        for (size_t b = 0; rows[o] && b < count; b++) {
-            struct block_q8_0 block;
-            memcpy(&block, (const char *)rows[o] + b * sizeof block, sizeof block);
-            out->d[b][o] = block.d;
+    for (size_t o = 0; o < PANEL_ROWS; o++) {
+        /* Straight from the file's bytes: a copy of the block, written in 16 bytes, would
+         * be waited for by the word across them. */
+        const char *block = rows[o],
+                   *end = block ? block + count * sizeof(struct block_q8_0) : block;
+        for (size_t b = 0; block < end; b++, block += sizeof(struct block_q8_0)) {
+            memcpy(&out->d[b][o], block + offsetof(struct block_q8_0, d), 2);
             for (size_t v = 0; v < 8; v++)
-                memcpy(out->q[b][v][o], block.qs + 4 * v, 4);
+                memcpy(out->q[b][v][o], block + offsetof(struct block_q8_0, qs) + 4 * v, 4);
         }
+    }
 }
 
 static void unpack(void *blocks, const void *unit, size_t row, size_t count)
