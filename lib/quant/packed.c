@@ -61,7 +61,7 @@ void loam_pack_panel(const struct weight_type *type, void *panel,
         const void *at[PANEL_ROWS];
         /* A model's memory is new and far away. */
         for (size_t line = 0; line < unit_bytes; line += 64)
-            __builtin_prefetch(unit + 2 * unit_bytes + line, 1);
+            __builtin_prefetch((const void *)((uintptr_t)unit + 2 * unit_bytes + line), 1);
         for (size_t i = 0; i < PANEL_ROWS; i++)
             at[i] = rows[i] ? (const char *)rows[i] + first * type->block_bytes : NULL;
         pack_unit(type, unit, at, loam_min(unit_blocks(type), blocks - first));
