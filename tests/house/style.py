@@ -20,6 +20,7 @@ GENERATED = re.compile(r'^lib/(text/unicode|text/normal|template/character)_tabl
 # Marks of unfinished work, and paths of one machine. Spelled in pieces, so that
 # this file does not find itself.
 MARKS = re.compile(r'\b(' + '|'.join(['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X']) + r')\b')
+CONFLICTS = re.compile(r'^(<{7}|>{7}|\|{7}) |^={7}$')
 PATHS = re.compile(r'(?<![\w.])/(?:' + '|'.join(['ho' + 'me', 'ro' + 'ot', 'wo' + 'rk', 'Us' + 'ers'])
                    + r')/\w')
 
@@ -90,6 +91,7 @@ sizes()
 licence()
 white_space()
 tap.check('no marks of unfinished work', lines_matching(MARKS, text_files()))
+tap.check('no conflict of a merge is left', lines_matching(CONFLICTS, text_files()))
 tap.check('no paths of one machine', lines_matching(PATHS, text_files()))
 heads()
 tap.end()
