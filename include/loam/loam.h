@@ -782,7 +782,8 @@ enum {
 
 /* Turns text into tokens. Writes at most `capacity` ids to out_tokens (may be
  * NULL if capacity is 0) and the full number to *out_count; if that is more
- * than capacity, TOO_SMALL: ask with capacity 0 to learn the number.
+ * than capacity, TOO_SMALL: ask with capacity 0 to learn the number. What
+ * out_tokens holds behind the ids, or after a failure, is undefined.
  * Invalid UTF-8 is accepted. Some vocabularies lack a few bytes: those are
  * left out, as by the tokenizers that these vocabularies were made with;
  * decoding and comparing tells. WordPiece and Unigram vocabularies normalise

@@ -88,8 +88,7 @@ static loam_status encode(struct token_list *list, loam_tokenizer *tokenizer,
     loam_tokenizer_describe(&vocabulary, tokenizer->tokenizer);
     if (status || !vocabulary.adds_begin || (list->count && list->ids[0] == vocabulary.begin_token))
         return status;
-    if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity, (uint64_t)list->count + 1,
-                          sizeof *list->ids))
+    if (!loam_token_list_grow(list, memory, (uint64_t)list->count + 1))
         return loam_fail_memory(error, (list->count + 1) * sizeof *list->ids);
     memmove(list->ids + 1, list->ids, list->count++ * sizeof *list->ids);
     list->ids[0] = vocabulary.begin_token;
@@ -130,7 +129,7 @@ loam_status loam_tokenizer_encode_chat(int32_t *out_tokens, size_t capacity, siz
     status = append_chat(&list, tokenizer, chat, error);
     if (!status)
         status = loam_api_give_tokens(out_tokens, capacity, out_count, &list, error);
-    loam_memory_free(&tokenizer->engine->memory, list.ids);
+    loam_token_list_end(&list, &tokenizer->engine->memory);
     return status;
 }
 
@@ -148,7 +147,7 @@ loam_status loam_tokenizer_count_chat(size_t *out_count, loam_tokenizer *tokeniz
     status = append_chat(&list, tokenizer, chat, error);
     if (!status)
         *out_count = list.count;
-    loam_memory_free(&tokenizer->engine->memory, list.ids);
+    loam_token_list_end(&list, &tokenizer->engine->memory);
     return status;
 }
 
@@ -161,7 +160,7 @@ static loam_status prompt_chat(loam_session *session, const loam_chat *chat, loa
     loam_status status = append_chat(&list, tokenizer, chat, error);
     if (!status)
         status = loam_session_set_content(session, list.ids, list.count, error);
-    loam_memory_free(&tokenizer->engine->memory, list.ids);
+    loam_token_list_end(&list, &tokenizer->engine->memory);
     return status;
 }
 

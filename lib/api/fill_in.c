@@ -93,7 +93,7 @@ loam_status loam_tokenizer_encode_fill_in(int32_t *out_tokens, size_t capacity, 
     status = append_fill_in(&list, info, tokenizer, fill_in, 0, error);
     if (!status)
         status = loam_api_give_tokens(out_tokens, capacity, out_count, &list, error);
-    loam_memory_free(&tokenizer->engine->memory, list.ids);
+    loam_token_list_end(&list, &tokenizer->engine->memory);
     return status;
 }
 
@@ -108,7 +108,7 @@ static loam_status prompt_fill_in(loam_session *session, loam_fill_in_info *info
     loam_status status = append_fill_in(&list, info, tokenizer, fill_in, limit, error);
     if (!status)
         status = loam_session_set_content(session, list.ids, list.count, error);
-    loam_memory_free(&tokenizer->engine->memory, list.ids);
+    loam_token_list_end(&list, &tokenizer->engine->memory);
     if (status)
         return status;
     struct fill_tokens tokens;

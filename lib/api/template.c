@@ -282,6 +282,6 @@ loam_status loam_tokenizer_encode_rendering(int32_t *out_tokens, size_t capacity
         rendering->spans, rendering->span_count, flags | LOAM_ENCODE_PARSE_SPECIAL, error);
     if (!status)
         status = loam_api_give_tokens(out_tokens, capacity, out_count, &list, error);
-    loam_memory_free(memory, list.ids);
+    loam_token_list_end(&list, memory);
     return status;
 }

@@ -93,7 +93,7 @@ loam_status loam_api_give_tokens(int32_t *out_tokens, size_t capacity, size_t *o
                                  const struct token_list *list, loam_error *error)
 {
     size_t copied = loam_min(list->count, capacity);
-    if (copied)
+    if (copied && out_tokens != list->ids)
         memcpy(out_tokens, list->ids, copied * sizeof *list->ids);
     *out_count = list->count;
     if (list->count > capacity)
@@ -119,7 +119,7 @@ loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *
                                   loam_tokenizer *tokenizer, const char *text, size_t text_length,
                                   uint32_t flags, loam_error *error)
 {
-    struct token_list list = {0};
+    struct token_list list = {.ids = out_tokens, .capacity = capacity, .given = out_tokens};
     loam_status status = loam_api_given(out_count, "out_count", error);
     if (status)
         return status;
@@ -131,7 +131,7 @@ loam_status loam_tokenizer_encode(int32_t *out_tokens, size_t capacity, size_t *
     if (!status)
         status = loam_api_give_tokens(out_tokens, capacity, out_count, &list, error);
     if (tokenizer)
-        loam_memory_free(&tokenizer->engine->memory, list.ids);
+        loam_token_list_end(&list, &tokenizer->engine->memory);
     return status;
 }
 
@@ -147,7 +147,7 @@ loam_status loam_tokenizer_count_tokens(size_t *out, loam_tokenizer *tokenizer, 
     if (!status)
         *out = list.count;
     if (tokenizer)
-        loam_memory_free(&tokenizer->engine->memory, list.ids);
+        loam_token_list_end(&list, &tokenizer->engine->memory);
     return status;
 }
 

@@ -311,7 +311,7 @@ static loam_status prompt_text(loam_session *session, const char *text, size_t l
                                                text, length, LOAM_ENCODE_ADD_SPECIAL, error);
     if (!status)
         status = loam_session_set_content(session, list.ids, list.count, error);
-    loam_memory_free(memory, list.ids);
+    loam_token_list_end(&list, memory);
     return status;
 }
 

@@ -250,6 +250,6 @@ loam_status loam_document_split(const struct tokenizer *tokenizer, struct memory
                          "overlap_tokens is %u, expected at most half of the chunk, %zu",
                          options->overlap_tokens, s.most / 2);
     loam_status status = split_all(&s, options);
-    loam_memory_free(memory, s.list.ids);
+    loam_token_list_end(&s.list, memory);
     return status;
 }

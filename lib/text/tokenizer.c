@@ -6,6 +6,30 @@
 #include "text/unicode.h"
 #include "text/vocabulary.h"
 
+bool loam_token_list_grow(struct token_list *list, struct memory *memory, uint64_t wanted)
+{
+    if (wanted <= list->capacity)
+        return true;
+    struct token_list own = *list;
+    if (list->given && list->ids == list->given) {
+        own.ids = NULL;
+        own.capacity = 0;
+    }
+    if (!loam_memory_grow(memory, (void **)&own.ids, &own.capacity, wanted, sizeof *own.ids))
+        return false;
+    if (list->ids == list->given && list->count)
+        memcpy(own.ids, list->given, list->count * sizeof *own.ids);
+    *list = own;
+    return true;
+}
+
+void loam_token_list_end(struct token_list *list, struct memory *memory)
+{
+    if (list->ids != list->given)
+        loam_memory_free(memory, list->ids);
+    *list = (struct token_list){0};
+}
+
 loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, int32_t id,
                                 loam_error *error)
 {
@@ -13,8 +37,7 @@ loam_status loam_tokenizer_push(struct token_list *list, struct memory *memory, 
         list->ids[list->count++] = id;
         return LOAM_OK;
     }
-    if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity, (uint64_t)list->count + 1,
-                          sizeof id))
+    if (!loam_token_list_grow(list, memory, (uint64_t)list->count + 1))
         return loam_fail_memory(error, (list->count + 1) * sizeof id);
     list->ids[list->count++] = id;
     return LOAM_OK;
@@ -180,8 +203,7 @@ loam_status loam_tokenizer_append_spans(struct token_list *list, const struct to
         return loam_fail(error, LOAM_INVALID_ARGUMENT, "the text has %zu bytes, at most %d", length,
                          INT32_MAX / 4);
     /* Most texts have a token for four bytes or more. */
-    if (!loam_memory_grow(memory, (void **)&list->ids, &list->capacity,
-                          (uint64_t)list->count + length / 4, sizeof *list->ids) ||
+    if (!loam_token_list_grow(list, memory, (uint64_t)list->count + length / 4) ||
         !loam_words_begin(&encoder, length))
         status = loam_fail_memory(error, length);
     if (!status && (flags & LOAM_ENCODE_ADD_SPECIAL) && t->adds_begin)

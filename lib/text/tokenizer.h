@@ -25,11 +25,20 @@ loam_status loam_tokenizer_json_create(struct tokenizer **out, const char *text,
                                        struct memory *memory, loam_error *error);
 void loam_tokenizer_destroy(struct tokenizer *tokenizer);
 
-/* Ids of a growing array. */
+/* Ids of a growing array. It may begin in an array of the caller, `given`, and moves
+ * out when that is full; ids is then the list's, to free, as it is without one. What
+ * is behind `count` may have been written as well, up to the capacity. */
 struct token_list {
     int32_t *ids;
     size_t count, capacity;
+    int32_t *given; /* NULL: none */
 };
+
+/* Makes room for `wanted` ids in all; false without memory. */
+bool loam_token_list_grow(struct token_list *list, struct memory *memory, uint64_t wanted);
+
+/* Frees what is the list's own. */
+void loam_token_list_end(struct token_list *list, struct memory *memory);
 
 /* Beside LOAM_ENCODE_...: the text goes on from another one, so that SentencePiece
  * vocabularies put no space before it. */
