@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/pages.h"
 
-enum { BLOCK_BYTES = 8 << 20 };
+/* Smaller blocks would not lie in huge pages; larger ones would be no faster. */
+enum { LEAST_BLOCK_BYTES = 4 << 20, MOST_BLOCK_BYTES = 8 << 20 };
 
 static size_t pages_for(uint64_t positions)
 {
@@ -43,8 +44,10 @@ static bool take_block(struct pages *pages, size_t count)
 static bool grow(struct pages *pages, size_t wanted)
 {
     size_t count = loam_max(pages->count, wanted - pages->count);
-    count = loam_min(count, loam_max(BLOCK_BYTES / pages->page_bytes, 1));
+    count = loam_min(count, loam_max(MOST_BLOCK_BYTES / pages->page_bytes, 1));
     count = loam_min(count, loam_max(pages->most, wanted) - pages->count);
+    if (count * pages->page_bytes < LEAST_BLOCK_BYTES)
+        count = 1;
     /* Where memory ends, one page is better than none. */
     return take_block(pages, count) || (count > 1 && take_block(pages, 1));
 }

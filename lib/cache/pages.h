@@ -4,9 +4,10 @@
  * of a page, not what is in it.
  *
  * pages.h: the pages of one sequence, in order. Page i holds positions
- * [64 i, 64 i + 64). Memory is taken for several pages at once, as many as there
- * are already and up to 8 MB: blocks that large lie in huge pages of the system,
- * so that attention over a long context does not wait for address translation.
+ * [64 i, 64 i + 64). Memory is taken for several pages at once where they are
+ * 4 MB or more, as many as there are already and up to 8 MB: such blocks lie in huge
+ * pages of the system, so that attention over a long context does not wait for
+ * address translation.
  */
 #ifndef LOAM_CACHE_PAGES_H
 #define LOAM_CACHE_PAGES_H
