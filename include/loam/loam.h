@@ -185,9 +185,8 @@ typedef struct loam_session loam_session;
 typedef struct loam_session_options loam_session_options; /* part 2 */
 
 /* Makes an empty session of `model`. options may be NULL: a context as long
- * as the model was trained for, taken as it fills; greedy
- * choice; until the model ends its text. On success *out is owned by the
- * caller.
+ * as the model was trained for, taken as it fills; greedy choice; until the
+ * model ends its text. On success *out is owned by the caller.
  * [may allocate; errors: MEMORY, UNSUPPORTED] */
 LOAM_API loam_status loam_session_create(loam_session **out, loam_model *model,
                                          const loam_session_options *options, loam_error *error);
