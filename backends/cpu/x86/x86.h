@@ -23,6 +23,7 @@ void loam_avx2_map(const struct map_tile *tile);
 
 /* Products with packed weights. */
 void loam_avx2_linear_q8_0(const struct linear_tile *tile);
+void loam_avx2_linear_q8_0_rows(const struct linear_tile *tile);
 void loam_avx2_linear_q4_0(const struct linear_tile *tile);
 void loam_avx2_linear_q4_k(const struct linear_tile *tile);
 void loam_avx2_linear_q5_k(const struct linear_tile *tile);
