@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-enum { TILE_BYTES = 1 << 16, LEAST_ROWS = 32 };
-
 /* The buffer `order`: pairs sorted by expert. */
 struct order {
     uint32_t *first;               /* [count + 1]: pairs of experts before this one */
@@ -311,17 +309,10 @@ uint32_t loam_experts_cut(struct work *work)
     const struct node *node = work->phase->node;
     const struct weight *weight = loam_work_weight(work, node->inputs[work->phase->product]);
     struct order order = order_of(work);
-    uint64_t products = work->program->backend->kernels.linear_products;
-    uint64_t unit = weight->type->packing ? PANEL_ROWS : 1; /* outputs */
-    uint64_t all = weight->rows / node->experts.count;
-    uint64_t rows = loam_max(products / (unit * weight->width), LEAST_ROWS);
-    work->rows_per_tile = (uint32_t)loam_min(*order.most, rows);
-    work->row_tiles = (*order.most + work->rows_per_tile - 1) / work->rows_per_tile;
-    uint64_t by_work = products / ((uint64_t)work->rows_per_tile * weight->width);
-    uint64_t outputs = loam_min(by_work, TILE_BYTES / loam_work_row_bytes(weight));
-    outputs = loam_max(outputs / unit * unit, unit);
-    work->outputs_per_tile = (uint32_t)loam_min(outputs, all);
-    work->output_tiles = (uint32_t)((all + outputs - 1) / outputs);
+    uint32_t all = (uint32_t)(weight->rows / node->experts.count);
+    loam_work_cut(work, weight, *order.most);
+    work->outputs_per_tile = (uint32_t)loam_min(work->outputs_per_tile, all);
+    work->output_tiles = (all + work->outputs_per_tile - 1) / work->outputs_per_tile;
     return *order.active_count * work->output_tiles * work->row_tiles;
 }
 

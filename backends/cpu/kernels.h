@@ -253,8 +253,9 @@ enum { WEIGHT_TYPES = 48 };
 struct cpu_kernels {
     void (*quantize)(const struct quantize_tile *tile);
     void (*linear[WEIGHT_TYPES])(const struct linear_tile *tile); /* NULL: not supported */
-    uint32_t
-        linear_products; /* multiply-adds that a linear tile does in well under a millisecond */
+    /* multiply-adds that a linear tile does in well under a millisecond */
+    uint32_t linear_products;
+    uint32_t linear_outputs; /* of packed weights: tiles of several rows take a multiple of it */
     void (*rms_norm)(const struct norm_tile *tile);
     void (*rope)(const struct rope_tile *tile);
     /* false if a key or value is not finite, or leaves the range of f16 */

@@ -169,20 +169,27 @@ static uint32_t divide_up(uint64_t a, uint64_t b)
     return (uint32_t)((a + b - 1) / b);
 }
 
-/* Cuts a product into tiles; returns their number. A tile is as large as its
- * time allows, by work and by the weights that it reads; weights are read
- * again for each block of rows, so rows are cut last. */
-static uint32_t cut_linear(struct work *work)
+/* A tile is as large as its time allows, by work and by the weights that it reads;
+ * weights are read again for each block of rows, so rows are cut last. */
+void loam_work_cut(struct work *work, const struct weight *weight, uint32_t rows)
 {
-    const struct weight *weight = loam_work_weight(work, work->phase->node->inputs[1]);
-    uint64_t products = work->program->backend->kernels.linear_products;
-    uint64_t unit = weight->type->packing ? PANEL_ROWS : 1; /* outputs */
-    uint64_t rows = loam_max(products / (unit * weight->width), LINEAR_ROWS);
-    work->rows_per_tile = (uint32_t)loam_min(work->rows, rows);
-    work->row_tiles = divide_up(work->rows, work->rows_per_tile);
+    const struct cpu_kernels *kernels = &work->program->backend->kernels;
+    uint64_t products = kernels->linear_products, unit = 1; /* outputs */
+    if (weight->type->packing)
+        unit = rows > 1 ? kernels->linear_outputs : PANEL_ROWS;
+    uint64_t most = loam_max(products / (unit * weight->width), LINEAR_ROWS);
+    work->rows_per_tile = (uint32_t)loam_min(rows, most);
+    work->row_tiles = divide_up(rows, work->rows_per_tile);
     uint64_t by_work = products / ((uint64_t)work->rows_per_tile * weight->width);
     uint64_t outputs = loam_min(by_work, TILE_BYTES / loam_work_row_bytes(weight));
     work->outputs_per_tile = (uint32_t)loam_max(outputs / unit * unit, unit);
+}
+
+/* Cuts a product into tiles; returns their number. */
+static uint32_t cut_linear(struct work *work)
+{
+    const struct weight *weight = loam_work_weight(work, work->phase->node->inputs[1]);
+    loam_work_cut(work, weight, work->rows);
     return work->row_tiles * divide_up(weight->rows, work->outputs_per_tile);
 }
 

@@ -71,6 +71,10 @@ static inline void loam_work_tile_rows(const struct work *work, uint32_t tile, s
     *count = loam_min(work->rows_per_tile, work->rows - *first);
 }
 
+/* run.c: cuts a product of `rows` rows into tiles: sets rows_per_tile, row_tiles and
+ * outputs_per_tile. */
+void loam_work_cut(struct work *work, const struct weight *weight, uint32_t rows);
+
 /* observe.c: shows the phase's input to the step's observer, if it is a product. */
 void loam_observe_phase(const struct work *work);
 

@@ -25,6 +25,7 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q6_K] = loam_ref_linear_q6_k;
     fill_integers(kernels);
     kernels->linear_products = 1 << 18;
+    kernels->linear_outputs = PANEL_ROWS;
     kernels->attention_rows = 4;
     kernels->rms_norm = loam_ref_rms_norm;
     kernels->rope = loam_ref_rope;

@@ -11,7 +11,7 @@
 #define LOAM_BACKENDS_CPU_X86_AMX_UNPACK_H
 
 #include "cpu/x86/amx_scaled.h"
-#include "quant/blocks.h"
+#include "cpu/x86/unpack512.h"
 
 /* Words v of both planes: even and odd are products of the even and the odd bytes. */
 INLINE void store_products(struct scaled_chunk *out, size_t v, __m512i even, __m512i odd)
@@ -71,17 +71,12 @@ static void unpack_q4_k(struct scaled_chunk *out, const void *weights)
 static void unpack_q5_k(struct scaled_chunk *out, const void *weights)
 {
     const struct unit_q5_k *unit = weights;
-    const __m512i bit = _mm512_set1_epi8(16);
     k_scales_of(out, unit->d, unit->dmin, unit->mins);
     for (size_t b = 0; b < 8; b++) {
         __m512i scale = both_halves(k_scale(unit->scales[b]), 0), fifths = load(unit->high[b]);
         for (size_t v = 0; v < 4; v++) {
-            __m512i bytes = load(unit->q[b][v]);
-            __m512i first = _mm512_slli_epi16(fifths, 4 - (unsigned)v);
-            __m512i second = _mm512_srli_epi16(fifths, (unsigned)v);
-            /* 0xF8: nibble | (fifth & bit) */
-            __m512i low = _mm512_ternarylogic_epi32(low_nibbles(bytes), first, bit, 0xF8);
-            __m512i high = _mm512_ternarylogic_epi32(high_nibbles(bytes), second, bit, 0xF8);
+            __m512i low, high;
+            q5_k_words(&low, &high, load(unit->q[b][v]), fifths, v);
             store_eighths(out, 8 * b + v, low, scale);
             store_eighths(out, 8 * b + 4 + v, high, scale);
         }
@@ -103,20 +98,13 @@ INLINE void store_sixths(struct scaled_chunk *out, size_t v, __m512i q, __m512i 
 static void unpack_q6_k(struct scaled_chunk *out, const void *weights)
 {
     const struct unit_q6_k *unit = weights;
-    const __m512i bits = _mm512_set1_epi8(48);
     _mm512_store_ps(out->d, halves(unit->d));
     for (size_t p = 0; p < 8; p++) {
-        __m512i scales =
-            _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *)(const void *)unit->scales[p]));
+        __m512i scales = q6_k_scales(unit, p);
+        __m512i high0 = load(unit->high[p][0]), high1 = load(unit->high[p][1]);
         for (size_t v = 0; v < 4; v++) {
-            __m512i bytes = load(unit->q[p][v]);
-            __m512i high0 = load(unit->high[p][0]), high1 = load(unit->high[p][1]);
-            high0 = v < 3 ? _mm512_slli_epi16(high0, (unsigned)(4 - 2 * v) & 7)
-                          : _mm512_srli_epi16(high0, 2);
-            high1 = v < 3 ? _mm512_slli_epi16(high1, (unsigned)(4 - 2 * v) & 7)
-                          : _mm512_srli_epi16(high1, 2);
-            __m512i q0 = _mm512_ternarylogic_epi32(low_nibbles(bytes), high0, bits, 0xF8);
-            __m512i q1 = _mm512_ternarylogic_epi32(high_nibbles(bytes), high1, bits, 0xF8);
+            __m512i q0, q1;
+            q6_k_words(&q0, &q1, load(unit->q[p][v]), high0, high1, v);
             store_sixths(out, 8 * p + v, q0, both_halves(scales, 0));
             store_sixths(out, 8 * p + 4 + v, q1, both_halves(scales, 1));
         }

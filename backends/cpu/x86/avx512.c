@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The level avx512: AVX-512 F, BW, DQ, VL and VNNI. Products with packed
- * weights, and attention (attention512.c); the rest is the level avx2's.
+ * The level avx512: AVX-512 F, BW, DQ, VL and VNNI. Products of few rows with packed
+ * weights; those of many are in linear_rows512.c and attention in attention512.c. The
+ * rest is the level avx2's.
  *
  * A register holds the 16 outputs of a panel, a 32-bit lane for each. A word of
  * 4 activations is broadcast from memory and multiplied by the 4 bytes of each
@@ -18,8 +19,8 @@
  */
 #include "cpu/x86/panel512.h"
 #include "cpu/x86/stream.h"
+#include "cpu/x86/unpack512.h"
 #include "cpu/x86/x86.h"
-#include "quant/blocks.h"
 
 #include <loam/graph.h>
 
@@ -106,25 +107,6 @@ INLINE void unit_q8_0(__m512 acc[ROWS], const void *weights, const struct rows *
     }
 }
 
-/* ---- sub-scales ---------------------------------------------------------------- */
-
-/* scaled + sum * scale, for sums of up to 24 bits: the lowest byte and the 16 bits
- * above it meet scale and 256 * scale. */
-INLINE __m512i add_scaled(__m512i scaled, __m512i sum, __m512i scale)
-{
-    const __m512i parts = _mm512_broadcast_i32x4(
-        _mm_setr_epi8(0, -1, 1, 2, 4, -1, 5, 6, 8, -1, 9, 10, 12, -1, 13, 14));
-    return _mm512_dpwssd_epi32(scaled, _mm512_shuffle_epi8(sum, parts), scale);
-}
-
-/* scale and 256 * scale of the low (i = 0) or high 16 bits of each lane. */
-INLINE __m512i pair_scale(__m512i scales, size_t i)
-{
-    const __m128i low = _mm_setr_epi8(0, 1, -1, 0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12);
-    const __m128i high = _mm_setr_epi8(2, 3, -1, 2, 6, 7, -1, 6, 10, 11, -1, 10, 14, 15, -1, 14);
-    return _mm512_shuffle_epi8(scales, _mm512_broadcast_i32x4(i ? high : low));
-}
-
 /* ---- Q4_K and Q5_K ------------------------------------------------------------- */
 
 /* Takes one block's step with its minima. */
@@ -181,7 +163,6 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
                       int rows)
 {
     const struct unit_q5_k *unit = weights;
-    const __m512i bit = _mm512_set1_epi8(16);
     __m512i sum[ROWS];
     __m512 sums[ROWS];
     (void)blocks; /* one */
@@ -191,12 +172,8 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
         __m512i scale = pair_scale(k_scale(unit->scales[b]), 0);
         clear(dot, rows);
         for (size_t v = 0; v < 4; v++) {
-            __m512i bytes = load_line(unit->q[b][v], rows);
-            __m512i first = _mm512_slli_epi16(fifths, 4 - (unsigned)v);
-            __m512i second = _mm512_srli_epi16(fifths, (unsigned)v);
-            /* nibble | (fifth & bit) */
-            __m512i low = _mm512_ternarylogic_epi32(low_nibbles(bytes), first, bit, 0xF8);
-            __m512i high = _mm512_ternarylogic_epi32(high_nibbles(bytes), second, bit, 0xF8);
+            __m512i low, high;
+            q5_k_words(&low, &high, load_line(unit->q[b][v], rows), fifths, v);
             multiply(dot, low, high, x->q + 32 * b, v, x->width, rows);
         }
         for (int r = 0; r < rows; r++)
@@ -213,18 +190,12 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
 INLINE void pair_q6_k(__m512i first[ROWS], __m512i second[ROWS], const struct unit_q6_k *unit,
                       size_t p, const struct rows *x, int rows)
 {
-    const __m512i bits = _mm512_set1_epi8(48);
     __m512i high0 = load_line(unit->high[p][0], rows), high1 = load_line(unit->high[p][1], rows);
     clear(first, rows);
     clear(second, rows);
     for (size_t v = 0; v < 4; v++) {
-        __m512i bytes = load_line(unit->q[p][v], rows);
-        __m512i at0 = v < 3 ? _mm512_slli_epi16(high0, (unsigned)(4 - 2 * v) & 7)
-                            : _mm512_srli_epi16(high0, 2);
-        __m512i at1 = v < 3 ? _mm512_slli_epi16(high1, (unsigned)(4 - 2 * v) & 7)
-                            : _mm512_srli_epi16(high1, 2);
-        __m512i low = _mm512_ternarylogic_epi32(low_nibbles(bytes), at0, bits, 0xF8);
-        __m512i high = _mm512_ternarylogic_epi32(high_nibbles(bytes), at1, bits, 0xF8);
+        __m512i low, high;
+        q6_k_words(&low, &high, load_line(unit->q[p][v], rows), high0, high1, v);
         for (int r = 0; r < rows; r++) {
             const int8_t *at = x->q + (size_t)r * x->width + 32 * p + 4 * v;
             first[r] = _mm512_dpbusd_epi32(first[r], low, words(at));
@@ -242,10 +213,8 @@ INLINE void unit_q6_k(__m512 acc[ROWS], const void *weights, const struct rows *
     clear(sum, rows);
     for (size_t p = 0; p < 8; p++) {
         __m512i first[ROWS], second[ROWS];
-        __m512i scales =
-            _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *)(const void *)unit->scales[p]));
+        __m512i scales = q6_k_scales(unit, p), offsets = q6_k_offsets(scales);
         __m512i scale0 = pair_scale(scales, 0), scale1 = pair_scale(scales, 1);
-        __m512i offsets = _mm512_mullo_epi16(scales, _mm512_set1_epi16(-32));
         pair_q6_k(first, second, unit, p, x, rows);
         for (int r = 0; r < rows; r++) {
             const int16_t *sums = x->sums16 + (size_t)r * (x->width / 16) + 2 * p;
@@ -329,27 +298,27 @@ INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t el
     }
 }
 
-void loam_avx512_linear_q8_0(const struct linear_tile *tile)
+void loam_avx512_few_rows_q8_0(const struct linear_tile *tile)
 {
     linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0), offsetof(struct unit_q8_0, q));
 }
 
-void loam_avx512_linear_q4_0(const struct linear_tile *tile)
+void loam_avx512_few_rows_q4_0(const struct linear_tile *tile)
 {
     linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0), offsetof(struct unit_q4_0, q));
 }
 
-void loam_avx512_linear_q4_k(const struct linear_tile *tile)
+void loam_avx512_few_rows_q4_k(const struct linear_tile *tile)
 {
     linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k), offsetof(struct unit_q4_k, q));
 }
 
-void loam_avx512_linear_q5_k(const struct linear_tile *tile)
+void loam_avx512_few_rows_q5_k(const struct linear_tile *tile)
 {
     linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k), offsetof(struct unit_q5_k, high));
 }
 
-void loam_avx512_linear_q6_k(const struct linear_tile *tile)
+void loam_avx512_few_rows_q6_k(const struct linear_tile *tile)
 {
     linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, high));
 }
@@ -364,5 +333,7 @@ void loam_kernels_avx512(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q5_K] = loam_avx512_linear_q5_k;
     kernels->linear[LOAM_TYPE_Q6_K] = loam_avx512_linear_q6_k;
     fill_integers(kernels);
+    kernels->linear_products = 48 << 20;
+    kernels->linear_outputs = 2 * PANEL_ROWS;
     kernels->attention = loam_avx512_attention;
 }
