@@ -2,9 +2,9 @@
 /*
  * Products of many rows at the level avx512. Two panels of packed weights are
  * unpacked, 256 numbers at a time, to unsigned bytes in the order in which they are
- * read, once for up to PART rows; six rows and two panels make twelve sums side by
+ * read, once for up to PART sixes of rows; six rows and two panels make twelve sums side by
  * side, which vpdpbusd's latency of five cycles at two a cycle needs, and share each
- * load. Functions for few rows (avx512.c) take the rows and the panel that remain.
+ * load. Functions for few rows (avx512.c) take a panel that remains.
  *
  * Bound: two operations a cycle. For 256 numbers of 16 outputs and a row 64 products
  * (of 64 multiply-adds each), and in steps of 32 three others each (Q8_0, Q4_0: 88
@@ -16,7 +16,7 @@
 #include "cpu/x86/unpack512.h"
 #include "cpu/x86/x86.h"
 
-enum { LEAST_ROWS = 24, ROWS = 6, PANELS = 2, PART = 60, NUMBERS = 256, STEPS = NUMBERS / 32 };
+enum { LEAST_ROWS = 24, ROWS = 6, PANELS = 2, PART = 10, NUMBERS = 256, STEPS = NUMBERS / 32 };
 
 /* What of 256 numbers is multiplied apart before the float step. */
 enum form {
@@ -48,7 +48,7 @@ struct type {
     int32_t offset; /* of steps */
     void (*unpack)(struct chunk *out, size_t panel, const void *units, size_t steps);
     size_t unit_bytes, unit_elements;
-    void (*few)(const struct linear_tile *tile);
+    void (*few_rows)(const struct linear_tile *tile);
 };
 
 /* ---- unpacking ------------------------------------------------------------------- */
@@ -267,29 +267,32 @@ static __attribute__((noinline)) void add_scales_of_16(float (*acc)[PANELS][PANE
 
 /* ---- rows and panels ---------------------------------------------------------------- */
 
-/* Of rows from first_row, at `steps` steps from number k on. */
-static void prepare(struct beside *out, const struct linear_tile *tile, const struct type *type,
-                    size_t first_row, size_t rows, size_t k, size_t steps)
+/* Rows are taken by sixes. The last six begin early, so that there are six: some rows
+ * are then computed twice, to the same bits. */
+INLINE size_t six_at(const struct linear_tile *tile, size_t six)
 {
-    size_t width = tile->width;
-    __mmask8 mask = (__mmask8)((1u << steps) - 1);
-    for (size_t r = 0; r < rows; r++) {
-        size_t row = first_row + r;
-        if (type->form == STEPS_OF_32) {
-            const float *scales = tile->scales + (row * width + k) / 32;
-            __m256i sums = _mm256_cvtepi16_epi32(
-                _mm_maskz_loadu_epi16(mask, tile->sums32 + (row * width + k) / 32));
-            _mm256_store_ps(out[r].scales, _mm256_maskz_loadu_ps(mask, scales));
-            _mm256_store_si256((__m256i *)(void *)out[r].offsets,
-                               _mm256_mullo_epi32(sums, _mm256_set1_epi32(-type->offset)));
-            continue;
-        }
-        out[r].scales[0] = tile->scales[(row * width + k) / NUMBERS];
-        if (type->form == SCALES_OF_32)
-            memcpy(out[r].sums, tile->sums32 + (row * width + k) / 32, 8 * sizeof(int16_t));
-        else
-            memcpy(out[r].sums, tile->sums16 + (row * width + k) / 16, 16 * sizeof(int16_t));
+    return loam_min(six * ROWS, tile->rows - ROWS);
+}
+
+/* Of the row's numbers from k on, at `steps` steps. */
+INLINE void prepare(struct beside *out, const struct linear_tile *tile, const struct type *type,
+                    size_t row, size_t k, size_t steps)
+{
+    size_t at = row * tile->width + k;
+    if (type->form == STEPS_OF_32) {
+        __mmask8 mask = (__mmask8)((1u << steps) - 1);
+        __m128i sums = _mm_maskz_loadu_epi16(mask, tile->sums32 + at / 32);
+        __m256i offset = _mm256_set1_epi32(-type->offset);
+        _mm256_store_ps(out->scales, _mm256_maskz_loadu_ps(mask, tile->scales + at / 32));
+        _mm256_store_si256((__m256i *)(void *)out->offsets,
+                           _mm256_mullo_epi32(_mm256_cvtepi16_epi32(sums), offset));
+        return;
     }
+    out->scales[0] = tile->scales[at / NUMBERS];
+    if (type->form == SCALES_OF_32)
+        memcpy(out->sums, tile->sums32 + at / 32, 8 * sizeof(int16_t));
+    else
+        memcpy(out->sums, tile->sums16 + at / 16, 16 * sizeof(int16_t));
 }
 
 /* The sums of one row and two panels. */
@@ -306,72 +309,57 @@ INLINE void store(const struct linear_tile *tile, size_t row, size_t output, siz
     }
 }
 
-/* Two panels for `rows` rows from first_row, at most PART and a multiple of ROWS. */
+/* Two panels for `sixes` sixes of rows from `first` on, at most PART. */
 static void two_panels(const struct linear_tile *tile, const struct type *type, size_t output,
-                       size_t first_row, size_t rows)
+                       size_t first, size_t sixes)
 {
     size_t width = tile->width, end = tile->first_output + tile->output_count;
     const unsigned char *weights =
         (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
     struct chunk chunk;
-    struct beside x[PART];
-    _Alignas(64) float acc[PART][PANELS][PANEL_ROWS];
-    memset(acc, 0, rows * sizeof *acc);
+    struct beside x[PART][ROWS];
+    _Alignas(64) float acc[PART][ROWS][PANELS][PANEL_ROWS];
+    memset(acc, 0, sixes * sizeof *acc);
     for (size_t k = 0; k < width; k += NUMBERS) {
         size_t steps = loam_min(STEPS, (width - k) / 32);
         size_t units = k / type->unit_elements * type->unit_bytes;
         for (size_t p = 0; p < PANELS; p++) {
             const unsigned char *from = weights + p * tile->panel_bytes + units;
-            if (first_row == 0)
+            if (first == 0)
                 stream_lines(from, NUMBERS / type->unit_elements * type->unit_bytes);
             type->unpack(&chunk, p, from, steps);
         }
-        prepare(x, tile, type, first_row, rows, k, steps);
-        for (size_t r = 0; r < rows; r += ROWS) {
-            const int8_t *q = tile->q + (first_row + r) * width + k;
+        for (size_t i = 0; i < sixes; i++)
+            for (size_t r = 0; r < ROWS; r++)
+                prepare(&x[i][r], tile, type, six_at(tile, first + i) + r, k, steps);
+        for (size_t i = 0; i < sixes; i++) {
+            const int8_t *q = tile->q + six_at(tile, first + i) * width + k;
             if (type->form == STEPS_OF_32)
-                add_steps(acc + r, &chunk, x + r, q, width, steps);
+                add_steps(acc[i], &chunk, x[i], q, width, steps);
             else if (type->form == SCALES_OF_32)
-                add_scales_of_32(acc + r, &chunk, x + r, q, width);
+                add_scales_of_32(acc[i], &chunk, x[i], q, width);
             else
-                add_scales_of_16(acc + r, &chunk, x + r, q, width);
+                add_scales_of_16(acc[i], &chunk, x[i], q, width);
         }
     }
-    for (size_t r = 0; r < rows; r++)
-        store(tile, first_row + r, output, end - output, acc[r]);
-}
-
-/* Rows from `row` on. */
-static struct linear_tile rows_from(const struct linear_tile *tile, const struct type *type,
-                                    size_t row)
-{
-    struct linear_tile rest = *tile;
-    size_t at = row * tile->width, group = type->form == STEPS_OF_32 ? 32 : NUMBERS;
-    rest.rows -= row;
-    rest.q += at;
-    rest.scales += at / group;
-    rest.sums32 += at / 32;
-    rest.sums16 += at / 16;
-    rest.out += row * tile->out_stride;
-    return rest;
+    for (size_t i = 0; i < sixes; i++)
+        for (size_t r = 0; r < ROWS; r++)
+            store(tile, six_at(tile, first + i) + r, output, end - output, acc[i][r]);
 }
 
 INLINE void linear(const struct linear_tile *tile, const struct type *type)
 {
-    size_t end = tile->first_output + tile->output_count, output = tile->first_output;
-    size_t rows = tile->rows < LEAST_ROWS ? 0 : tile->rows / ROWS * ROWS;
-    for (; rows && output + PANEL_ROWS < end; output += PANELS * PANEL_ROWS)
-        for (size_t row = 0; row < rows; row += PART)
-            two_panels(tile, type, output, row, loam_min(PART, rows - row));
-    struct linear_tile rest = rows_from(tile, type, rows);
-    rest.output_count = loam_min(output, end) - tile->first_output;
-    if (rest.rows && rest.output_count)
-        type->few(&rest);
-    if (output < end) {
-        rest = *tile;
+    size_t output = tile->first_output, end = output + tile->output_count;
+    size_t sixes = (tile->rows + ROWS - 1) / ROWS;
+    if (tile->rows >= LEAST_ROWS)
+        for (; output + PANEL_ROWS < end; output += PANELS * PANEL_ROWS)
+            for (size_t i = 0; i < sixes; i += PART)
+                two_panels(tile, type, output, i, loam_min(PART, sixes - i));
+    if (output < end) { /* few rows, or one panel */
+        struct linear_tile rest = *tile;
         rest.first_output = output;
         rest.output_count = end - output;
-        type->few(&rest);
+        type->few_rows(&rest);
     }
 }
 
@@ -382,7 +370,7 @@ void loam_avx512_linear_q8_0(const struct linear_tile *tile)
                                      .unpack = unpack_q8_0,
                                      .unit_bytes = sizeof(struct unit_q8_0),
                                      .unit_elements = 64,
-                                     .few = loam_avx512_few_rows_q8_0};
+                                     .few_rows = loam_avx512_few_rows_q8_0};
     linear(tile, &type);
 }
 
@@ -393,7 +381,7 @@ void loam_avx512_linear_q4_0(const struct linear_tile *tile)
                                      .unpack = unpack_q4_0,
                                      .unit_bytes = sizeof(struct unit_q4_0),
                                      .unit_elements = 64,
-                                     .few = loam_avx512_few_rows_q4_0};
+                                     .few_rows = loam_avx512_few_rows_q4_0};
     linear(tile, &type);
 }
 
@@ -403,7 +391,7 @@ void loam_avx512_linear_q4_k(const struct linear_tile *tile)
                                      .unpack = unpack_q4_k,
                                      .unit_bytes = sizeof(struct unit_q4_k),
                                      .unit_elements = 256,
-                                     .few = loam_avx512_few_rows_q4_k};
+                                     .few_rows = loam_avx512_few_rows_q4_k};
     linear(tile, &type);
 }
 
@@ -413,7 +401,7 @@ void loam_avx512_linear_q5_k(const struct linear_tile *tile)
                                      .unpack = unpack_q5_k,
                                      .unit_bytes = sizeof(struct unit_q5_k),
                                      .unit_elements = 256,
-                                     .few = loam_avx512_few_rows_q5_k};
+                                     .few_rows = loam_avx512_few_rows_q5_k};
     linear(tile, &type);
 }
 
@@ -423,6 +411,6 @@ void loam_avx512_linear_q6_k(const struct linear_tile *tile)
                                      .unpack = unpack_q6_k,
                                      .unit_bytes = sizeof(struct unit_q6_k),
                                      .unit_elements = 256,
-                                     .few = loam_avx512_few_rows_q6_k};
+                                     .few_rows = loam_avx512_few_rows_q6_k};
     linear(tile, &type);
 }
