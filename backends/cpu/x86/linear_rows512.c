@@ -16,7 +16,7 @@
 #include "cpu/x86/unpack512.h"
 #include "cpu/x86/x86.h"
 
-enum { LEAST_ROWS = 24, ROWS = 6, PANELS = 2, PART = 10, NUMBERS = 256, STEPS = NUMBERS / 32 };
+enum { LEAST_ROWS = 24, ROWS = 6, PANELS = 2, PART = 11, NUMBERS = 256, STEPS = NUMBERS / 32 };
 
 /* What of 256 numbers is multiplied apart before the float step. */
 enum form {
