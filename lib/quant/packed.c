@@ -24,14 +24,25 @@ static size_t place(const struct weight_type *type, size_t row, size_t block)
     return (row * unit_blocks(type) + block) * type->block_bytes;
 }
 
+/* Whether `count` blocks of these rows make a whole unit. */
+static bool fills_unit(const struct weight_type *type, const void *const rows[PANEL_ROWS],
+                       size_t count)
+{
+    for (size_t i = 0; i < PANEL_ROWS; i++)
+        if (!rows[i])
+            return false;
+    return count == unit_blocks(type);
+}
+
 static void pack_unit(const struct weight_type *type, unsigned char *unit,
                       const void *const rows[PANEL_ROWS], size_t count)
 {
+    if (!type->packing->pack || !fills_unit(type, rows, count))
+        memset(unit, 0, type->packing->unit_bytes);
     if (type->packing->pack) {
         type->packing->pack(unit, rows, count);
         return;
     }
-    memset(unit, 0, type->packing->unit_bytes);
     for (size_t i = 0; i < PANEL_ROWS; i++)
         if (rows[i])
             memcpy(unit + place(type, i, 0), rows[i], count * type->block_bytes);

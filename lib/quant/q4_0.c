@@ -67,7 +67,6 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
 {
     struct unit_q4_0 *out = unit;
-    memset(out, 0, sizeof *out);
     for (size_t o = 0; o < PANEL_ROWS; o++) {
         /* Straight from the file's bytes: a copy of the block, written in 16 bytes, would
          * be waited for by the word across them. */

@@ -55,17 +55,15 @@ static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
 {
     struct unit_q4_k *out = unit;
     (void)count; /* a unit is one block */
-    memset(out, 0, sizeof *out);
     for (size_t o = 0; o < PANEL_ROWS; o++) {
         if (!rows[o])
             continue;
-        struct block_q4_k block;
-        memcpy(&block, rows[o], sizeof block);
-        out->d[o] = block.d;
-        out->dmin[o] = block.dmin;
-        loam_k_scales_pack(out->scales, out->mins, o, block.s);
+        const uint8_t *block = rows[o], *qs = block + offsetof(struct block_q4_k, qs);
+        memcpy(&out->d[o], block, sizeof out->d[o]);
+        memcpy(&out->dmin[o], block + offsetof(struct block_q4_k, dmin), sizeof out->dmin[o]);
+        loam_k_scales_pack(out->scales, out->mins, o, block + offsetof(struct block_q4_k, s));
         for (size_t b = 0; b < 8; b += 2)
-            loam_nibbles_pack(out->q[b], out->q[b + 1], o, block.qs + 16 * b);
+            loam_nibbles_pack(out->q[b], out->q[b + 1], o, qs + 16 * b);
     }
 }
 

@@ -79,7 +79,6 @@ static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
 {
     struct unit_q5_k *out = unit;
     (void)count; /* a unit is one block */
-    memset(out, 0, sizeof *out);
     for (size_t o = 0; o < PANEL_ROWS; o++) {
         if (!rows[o])
             continue;

@@ -54,44 +54,44 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 
 /* ---- packed ---------------------------------------------------------------- */
 
-/* Pairs of bits of 16 bytes of qh, g of each: bits 2 v of word byte j are bits
- * 2 g of byte 4 v + j. */
-static uint32_t gather_high(const uint8_t *qh, size_t g)
+/* Four words: bits 2 g, 2 g + 1 of byte j of word v become bits 2 v, 2 v + 1 of byte j of
+ * word g. Its own inverse. */
+static void transpose_bits(uint32_t out[4], const uint32_t in[4])
 {
-    uint32_t word = 0;
-    for (size_t v = 0; v < 4; v++)
-        word |= (loam_word_load(qh + 4 * v) >> 2 * g & 0x03030303u) << 2 * v;
-    return word;
-}
-
-static void scatter_high(uint8_t *qh, uint32_t word, size_t g)
-{
-    for (size_t v = 0; v < 4; v++)
-        loam_word_store(qh + 4 * v, loam_word_load(qh + 4 * v) | (word >> 2 * v & 0x03030303u)
-                                                                     << 2 * g);
+    uint32_t half[4]; /* bits 4 and up of words 0, 1 and the others of words 2, 3 exchanged */
+    for (size_t v = 0; v < 2; v++) {
+        half[v] = loam_nibbles_low(in[v], in[v + 2]);
+        half[v + 2] = loam_nibbles_high(in[v], in[v + 2]);
+    }
+    for (size_t v = 0; v < 4; v += 2) {
+        out[v] = (half[v] & 0x33333333u) | (half[v + 1] & 0x33333333u) << 2;
+        out[v + 1] = (half[v] >> 2 & 0x33333333u) | (half[v + 1] & 0xCCCCCCCCu);
+    }
 }
 
 static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
 {
     struct unit_q6_k *out = unit;
     (void)count; /* a unit is one block */
-    memset(out, 0, sizeof *out);
+    memset(out->unused, 0, sizeof out->unused);
     for (size_t o = 0; o < PANEL_ROWS; o++) {
         if (!rows[o])
             continue;
-        struct block_q6_k block;
-        memcpy(&block, rows[o], sizeof block);
-        out->d[o] = block.d;
-        for (size_t p = 0; p < 8; p++) {
-            size_t h = p / 4, g = p % 4;
-            memcpy(out->scales[p][o], block.scales + 2 * p, 2);
-            for (size_t i = 0; i < 2; i++)
-                loam_word_store(out->high[p][i][o], gather_high(block.qh + 32 * h + 16 * i, g));
+        const uint8_t *block = rows[o], *qh = block + offsetof(struct block_q6_k, qh);
+        memcpy(&out->d[o], block + offsetof(struct block_q6_k, d), sizeof out->d[o]);
+        for (size_t p = 0; p < 8; p++)
+            memcpy(out->scales[p][o], block + offsetof(struct block_q6_k, scales) + 2 * p, 2);
+        for (size_t k = 0; k < 4; k++) { /* sub-block k % 2 of pairs 4 (k / 2) on */
+            uint32_t words[4], high[4];
+            memcpy(words, qh + 16 * k, sizeof words);
+            transpose_bits(high, words);
+            for (size_t g = 0; g < 4; g++)
+                loam_word_store(out->high[k / 2 * 4 + g][k % 2][o], high[g]);
         }
         for (size_t h = 0; h < 2; h++)
             for (size_t g = 0; g < 2; g++)
                 loam_nibbles_pack(out->q[4 * h + g], out->q[4 * h + g + 2], o,
-                                  block.ql + 64 * h + 32 * g);
+                                  block + 64 * h + 32 * g);
     }
 }
 
@@ -100,11 +100,14 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     const struct unit_q6_k *in = unit;
     struct block_q6_k block = {.d = in->d[row]};
     (void)count;
-    for (size_t p = 0; p < 8; p++) {
-        size_t h = p / 4, g = p % 4;
+    for (size_t p = 0; p < 8; p++)
         memcpy(block.scales + 2 * p, in->scales[p][row], 2);
-        for (size_t i = 0; i < 2; i++)
-            scatter_high(block.qh + 32 * h + 16 * i, loam_word_load(in->high[p][i][row]), g);
+    for (size_t k = 0; k < 4; k++) {
+        uint32_t words[4], high[4];
+        for (size_t g = 0; g < 4; g++)
+            high[g] = loam_word_load(in->high[k / 2 * 4 + g][k % 2][row]);
+        transpose_bits(words, high);
+        memcpy(block.qh + 16 * k, words, sizeof words);
     }
     for (size_t h = 0; h < 2; h++)
         for (size_t g = 0; g < 2; g++)

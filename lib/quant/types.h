@@ -22,8 +22,8 @@ struct weight_packing {
     uint32_t unit_bytes;    /* of 16 rows; a multiple of 64 */
     /* NULL, both: the blocks of row 0, as in the file, then those of row 1, ... */
     /* unit[unit_bytes] = `count` consecutive blocks of each of 16 rows;
-     * rows[i] are row i's, NULL for a row that is not there; what is not
-     * there is zero bytes. count is 1 up to the unit's number of blocks. */
+     * rows[i] are row i's, NULL for a row that is not there; count is 1 up to
+     * the unit's number of blocks. Where any are missing, the unit is zero bytes before. */
     void (*pack)(void *unit, const void *const rows[PANEL_ROWS], size_t count);
     /* blocks[count] = the blocks of one row as they were in the file. */
     void (*unpack)(void *blocks, const void *unit, size_t row, size_t count);
