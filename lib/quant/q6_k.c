@@ -56,7 +56,7 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 
 /* Four words: bits 2 g, 2 g + 1 of byte j of word v become bits 2 v, 2 v + 1 of byte j of
  * word g. Its own inverse. */
-static void transpose_bits(uint32_t out[4], const uint32_t in[4])
+static inline void transpose_bits(uint32_t out[4], const uint32_t in[4])
 {
     uint32_t half[4]; /* bits 4 and up of words 0, 1 and the others of words 2, 3 exchanged */
     for (size_t v = 0; v < 2; v++) {
