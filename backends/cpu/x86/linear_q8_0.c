@@ -22,7 +22,7 @@ enum { PART = 64, TOGETHER = 4, UNITS = 4, BLOCKS = 2 * UNITS };
 
 /* Up to BLOCKS blocks of a panel; numbers as in unit_q8_0. */
 struct split {
-    uint8_t magnitude[BLOCKS][8][PANEL_ROWS][4];
+    _Alignas(32) uint8_t magnitude[BLOCKS][8][PANEL_ROWS][4];
     uint8_t negative[BLOCKS][8][PANEL_ROWS][4]; /* 255 or 0 */
     int32_t sums[BLOCKS][PANEL_ROWS];           /* of the magnitudes of the negative */
     float d[BLOCKS][PANEL_ROWS];
