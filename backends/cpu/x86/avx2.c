@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The level avx2: AVX2, FMA, F16C. */
-#define LINEAR(type) loam_avx2_linear_##type
+/* The level avx2: AVX2, FMA, F16C; and products for few rows. */
+#define LINEAR(type) loam_avx2_few_rows_##type
 #include "cpu/x86/linear_packed.h"
 
 #include "cpu/x86/linear_integers.h"
 
 #include <loam/graph.h>
-
-/* From how many rows on Q8_0 is split first. */
-enum { SPLIT_ROWS = 8 };
-
-static void linear_q8_0(const struct linear_tile *tile)
-{
-    if (tile->rows < SPLIT_ROWS)
-        loam_avx2_linear_q8_0(tile);
-    else
-        loam_avx2_linear_q8_0_rows(tile);
-}
 
 void loam_kernels_avx2(struct cpu_kernels *kernels)
 {
@@ -24,7 +13,7 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_F32] = loam_avx2_linear_f32;
     kernels->linear[LOAM_TYPE_F16] = loam_avx2_linear_f16;
     kernels->linear[LOAM_TYPE_BF16] = loam_avx2_linear_bf16;
-    kernels->linear[LOAM_TYPE_Q8_0] = linear_q8_0;
+    kernels->linear[LOAM_TYPE_Q8_0] = loam_avx2_linear_q8_0;
     kernels->linear[LOAM_TYPE_Q4_0] = loam_avx2_linear_q4_0;
     kernels->linear[LOAM_TYPE_Q4_K] = loam_avx2_linear_q4_k;
     kernels->linear[LOAM_TYPE_Q5_K] = loam_avx2_linear_q5_k;

@@ -23,12 +23,10 @@ void loam_avx2_map(const struct map_tile *tile);
 
 /* Products with packed weights. */
 void loam_avx2_linear_q8_0(const struct linear_tile *tile);
-void loam_avx2_linear_q8_0_rows(const struct linear_tile *tile);
 void loam_avx2_linear_q4_0(const struct linear_tile *tile);
 void loam_avx2_linear_q4_k(const struct linear_tile *tile);
 void loam_avx2_linear_q5_k(const struct linear_tile *tile);
 void loam_avx2_linear_q6_k(const struct linear_tile *tile);
-void loam_avx2_linear_integers(const struct linear_tile *tile);
 void loam_avx_vnni_linear_q8_0(const struct linear_tile *tile);
 void loam_avx_vnni_linear_q4_0(const struct linear_tile *tile);
 void loam_avx_vnni_linear_q4_k(const struct linear_tile *tile);
@@ -41,6 +39,12 @@ void loam_avx512_linear_q4_k(const struct linear_tile *tile);
 void loam_avx512_linear_q5_k(const struct linear_tile *tile);
 void loam_avx512_linear_q6_k(const struct linear_tile *tile);
 /* For few rows, with which those above fill up. */
+void loam_avx2_few_rows_q8_0(const struct linear_tile *tile);
+void loam_avx2_few_rows_q4_0(const struct linear_tile *tile);
+void loam_avx2_few_rows_q4_k(const struct linear_tile *tile);
+void loam_avx2_few_rows_q5_k(const struct linear_tile *tile);
+void loam_avx2_few_rows_q6_k(const struct linear_tile *tile);
+void loam_avx2_few_rows_integers(const struct linear_tile *tile);
 void loam_avx512_few_rows_q8_0(const struct linear_tile *tile);
 void loam_avx512_few_rows_q4_0(const struct linear_tile *tile);
 void loam_avx512_few_rows_q4_k(const struct linear_tile *tile);
