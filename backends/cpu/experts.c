@@ -347,7 +347,8 @@ void loam_experts_linear(void *context, uint32_t index, int32_t worker)
                                .width = width,
                                .x_stride = width,
                                .out_stride = rows,
-                               .bias = bias_of(work, product, expert, rows)};
+                               .bias = bias_of(work, product, expert, rows),
+                               .ahead = work->program->backend->kernels.linear_ahead};
     size_t bytes = tile.panel_bytes ? rows / PANEL_ROWS * tile.panel_bytes : rows * tile.row_bytes;
     tile.weights = (const char *)weight->resident + expert * bytes;
     tile.first_output = range % work->output_tiles * work->outputs_per_tile;
@@ -398,7 +399,8 @@ void loam_experts_heads(void *context, uint32_t index, int32_t worker)
                                .width = width,
                                .x_stride = all,
                                .output_count = rows,
-                               .out_stride = node->width};
+                               .out_stride = node->width,
+                               .ahead = work->program->backend->kernels.linear_ahead};
     size_t bytes = tile.panel_bytes ? rows / PANEL_ROWS * tile.panel_bytes : rows * tile.row_bytes;
     tile.weights = (const char *)weight->resident + head * bytes;
     bool quantizes = work->phase->quantized >= 0;

@@ -38,6 +38,12 @@ struct quantize_tile {
     size_t first_row, row_count;
 };
 
+/* How many bytes before their use weights that one row reads are asked for, into L2 and
+ * from there into L1, by kernels that look; 0: not. */
+struct stream_distances {
+    uint32_t far, near;
+};
+
 /* Outputs [first_output, first_output + output_count) for rows [0, rows). */
 struct linear_tile {
     /* Float types: [all outputs] rows of row_bytes in the file's layout.
@@ -57,6 +63,7 @@ struct linear_tile {
     const float *bias; /* [all outputs] or NULL */
     float *out;        /* [rows][out_stride], indexed by output */
     size_t out_stride;
+    struct stream_distances ahead;
 };
 
 /* Rows of a weight table as f32, one for each token. */
@@ -255,6 +262,7 @@ struct cpu_kernels {
     void (*linear[WEIGHT_TYPES])(const struct linear_tile *tile); /* NULL: not supported */
     /* multiply-adds that a linear tile does in well under a millisecond */
     uint32_t linear_products;
+    struct stream_distances linear_ahead;
     uint32_t linear_outputs; /* of packed weights: tiles of several rows take a multiple of it */
     void (*rms_norm)(const struct norm_tile *tile);
     void (*rope)(const struct rope_tile *tile);

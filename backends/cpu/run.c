@@ -39,7 +39,8 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
                                .panel_bytes = loam_work_panel_bytes(weight),
                                .width = width,
                                .x_stride = width,
-                               .out_stride = stride};
+                               .out_stride = stride,
+                               .ahead = work->program->backend->kernels.linear_ahead};
     loam_work_tile_rows(work, tile_index % work->row_tiles, &first_row, &tile.rows);
     tile.first_output = (size_t)(tile_index / work->row_tiles) * work->outputs_per_tile;
     tile.output_count = loam_min(work->outputs_per_tile, weight->rows - tile.first_output);

@@ -58,6 +58,13 @@ static bool has_tiles(void)
     return row_bytes >= 64 && tiles >= 8 && rows >= 16 && lends_tiles();
 }
 
+static bool made_by_amd(void)
+{
+    uint32_t a, b, c, d;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx && c == signature_AMD_ecx &&
+           d == signature_AMD_edx;
+}
+
 uint32_t loam_cpu_features(void)
 {
     enum { XMM_AND_YMM = 6, ZMM_AND_MASKS = 0xE0 };
@@ -68,7 +75,7 @@ uint32_t loam_cpu_features(void)
         return 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2) || !(b & bit_BMI2))
         return 0;
-    features |= CPU_AVX2;
+    features |= CPU_AVX2 | (made_by_amd() ? CPU_AMD : 0);
     const uint32_t wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     if ((b & wide) == wide && c & bit_AVX512VNNI &&
         (saved_state() & ZMM_AND_MASKS) == ZMM_AND_MASKS)

@@ -11,6 +11,7 @@ enum {
     CPU_AVX_VNNI = 1 << 1,
     CPU_AVX512 = 1 << 2, /* F, BW, DQ, VL and VNNI, of 512 bits */
     CPU_AMX = 1 << 3,    /* tiles and their int8 products, which the system lends on request */
+    CPU_AMD = 1 << 4,    /* the maker, where what is best for speed differs */
     CPU_NEON = 1 << 8,
     CPU_DOTPROD = 1 << 9,
     CPU_I8MM = 1 << 10

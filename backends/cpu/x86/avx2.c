@@ -5,6 +5,8 @@
 
 #include "cpu/x86/linear_integers.h"
 
+#include "base/features.h"
+
 #include <loam/graph.h>
 
 void loam_kernels_avx2(struct cpu_kernels *kernels)
@@ -20,6 +22,9 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q6_K] = loam_avx2_linear_q6_k;
     fill_integers(kernels);
     kernels->linear_products = 16 << 20;
+    kernels->linear_ahead = loam_cpu_features() & CPU_AMD
+                                ? (struct stream_distances){2048, 1024}
+                                : (struct stream_distances){STREAM_FAR, STREAM_NEAR};
     kernels->rms_norm = loam_avx2_rms_norm;
     kernels->group_norm = loam_avx2_group_norm;
     kernels->rope = loam_avx2_rope;

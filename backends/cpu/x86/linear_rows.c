@@ -3,7 +3,8 @@
  * Products of many rows at the level avx2. A panel of packed weights is unpacked, 256
  * numbers at a time, to bytes in the order in which they are read, once for up to PART
  * fours of rows. Four rows and the halves of the panel make eight sums, which stay in
- * registers and share each load. Functions for few rows (linear_packed.h) take fewer.
+ * registers and share each load. Functions for one row (linear_row.c) and few (linear_packed.h)
+ * take fewer.
  *
  * Pairs of products of unsigned weights are summed in 16 bits, as many as cannot
  * overflow (15 * 127 * 2 eight times, 31 * 127 * 2 four times, 63 * 127 * 2 twice); the
@@ -26,7 +27,7 @@
 enum {
     LEAST_ROWS = 8,
     TOGETHER = 4, /* rows */
-    PART = 16,    /* fours of rows */
+    PART = 32,    /* fours of rows */
     NUMBERS = 256,
     STEPS = NUMBERS / 32
 };
@@ -63,13 +64,13 @@ struct beside {
     size_t width, groups; /* as of struct rows */
 };
 
-/* A type: how a chunk is unpacked and multiplied, and who takes few rows. */
+/* A type: how a chunk is unpacked and multiplied, and who takes one row and few. */
 struct type {
     void (*unpack)(struct chunk *out, const void *units, size_t steps);
     void (*add)(float (*acc)[PANEL_ROWS], const struct chunk *chunk, const struct beside *x,
                 size_t steps);
     size_t unit_bytes, unit_elements;
-    void (*few_rows)(const struct linear_tile *tile);
+    void (*one_row)(const struct linear_tile *tile), (*few_rows)(const struct linear_tile *tile);
 };
 
 /* ---- unpacking ------------------------------------------------------------------- */
@@ -184,9 +185,9 @@ static void unpack_q6_k(struct chunk *out, const void *units, size_t steps)
 /* Sums of rows and halves of a panel. */
 typedef __m256i products[TOGETHER][2];
 
-/* Compilers would keep products in memory and add them last. The products of a row come
- * before their sums: 5.05 cycles on Zen 3 for a word of four rows, else 5.4. */
-#define IN_ORDER(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]))
+/* The products of a row before their sums: 5.05 cycles on Zen 3 for a word of four rows,
+ * else 5.4. */
+#define BOTH_IN_ORDER(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]))
 
 /* sum = products of `count` words from v on, in pairs of 16 bits; q: the rows' words. */
 INLINE void multiply_words(products sum, const struct chunk *chunk, size_t v, size_t count,
@@ -199,10 +200,10 @@ INLINE void multiply_words(products sum, const struct chunk *chunk, size_t v, si
             __m256i x = words(q + r * stride + 4 * i), pairs[2];
             pairs[0] = _mm256_maddubs_epi16(low, x);
             pairs[1] = _mm256_maddubs_epi16(high, x);
-            IN_ORDER(pairs);
+            BOTH_IN_ORDER(pairs);
             sum[r][0] = i ? _mm256_add_epi16(sum[r][0], pairs[0]) : pairs[0];
             sum[r][1] = i ? _mm256_add_epi16(sum[r][1], pairs[1]) : pairs[1];
-            IN_ORDER(sum[r]);
+            BOTH_IN_ORDER(sum[r]);
         }
     }
 }
@@ -220,10 +221,10 @@ INLINE void multiply_signed(products sum, const struct chunk *chunk, size_t v, c
             __m256i x = words(q + r * stride), pairs[2];
             pairs[0] = _mm256_maddubs_epi16(low, _mm256_xor_si256(x, low_negative));
             pairs[1] = _mm256_maddubs_epi16(high, _mm256_xor_si256(x, high_negative));
-            IN_ORDER(pairs);
+            BOTH_IN_ORDER(pairs);
             sum[r][0] = _mm256_add_epi32(sum[r][0], madd_ones(pairs[0]));
             sum[r][1] = _mm256_add_epi32(sum[r][1], madd_ones(pairs[1]));
-            IN_ORDER(sum[r]);
+            BOTH_IN_ORDER(sum[r]);
         }
     }
 }
@@ -410,7 +411,7 @@ static void one_panel(const struct linear_tile *tile, const struct type *type, s
 INLINE void linear_rows(const struct linear_tile *tile, const struct type *type)
 {
     if (tile->rows < LEAST_ROWS) {
-        type->few_rows(tile);
+        (tile->rows == 1 ? type->one_row : type->few_rows)(tile);
         return;
     }
     size_t end = tile->first_output + tile->output_count;
@@ -426,6 +427,7 @@ void loam_avx2_linear_q8_0(const struct linear_tile *tile)
                                      .add = add_q8_0,
                                      .unit_bytes = sizeof(struct unit_q8_0),
                                      .unit_elements = 64,
+                                     .one_row = loam_avx2_one_row_q8_0,
                                      .few_rows = loam_avx2_few_rows_q8_0};
     linear_rows(tile, &type);
 }
@@ -436,6 +438,7 @@ void loam_avx2_linear_q4_0(const struct linear_tile *tile)
                                      .add = add_q4_0,
                                      .unit_bytes = sizeof(struct unit_q4_0),
                                      .unit_elements = 64,
+                                     .one_row = loam_avx2_one_row_q4_0,
                                      .few_rows = loam_avx2_few_rows_q4_0};
     linear_rows(tile, &type);
 }
@@ -446,6 +449,7 @@ void loam_avx2_linear_q4_k(const struct linear_tile *tile)
                                      .add = add_q4_k,
                                      .unit_bytes = sizeof(struct unit_q4_k),
                                      .unit_elements = 256,
+                                     .one_row = loam_avx2_one_row_q4_k,
                                      .few_rows = loam_avx2_few_rows_q4_k};
     linear_rows(tile, &type);
 }
@@ -456,6 +460,7 @@ void loam_avx2_linear_q5_k(const struct linear_tile *tile)
                                      .add = add_q5_k,
                                      .unit_bytes = sizeof(struct unit_q5_k),
                                      .unit_elements = 256,
+                                     .one_row = loam_avx2_one_row_q5_k,
                                      .few_rows = loam_avx2_few_rows_q5_k};
     linear_rows(tile, &type);
 }
@@ -466,6 +471,7 @@ void loam_avx2_linear_q6_k(const struct linear_tile *tile)
                                      .add = add_q6_k,
                                      .unit_bytes = sizeof(struct unit_q6_k),
                                      .unit_elements = 256,
+                                     .one_row = loam_avx2_one_row_q6_k,
                                      .few_rows = loam_avx2_few_rows_q6_k};
     linear_rows(tile, &type);
 }

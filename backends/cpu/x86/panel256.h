@@ -93,10 +93,14 @@ INLINE __m256i add_scaled(__m256i scaled, __m256i sum, __m256i scale)
 #else
 enum { FIFTHS = 2, SIXTHS = 2 };
 
+/* Sums are added up in the order written: gcc 12 would keep all products in memory and add
+ * them last. */
+#define IN_ORDER(sum) __asm__ volatile("" : "+x"(sum))
+
 INLINE __m256i multiply(__m256i sum, __m256i weights, __m256i x)
 {
     sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, x));
-    __asm__ volatile("" : "+x"(sum)); /* else gcc keeps all products in memory and adds them last */
+    IN_ORDER(sum);
     return sum;
 }
 
@@ -186,12 +190,19 @@ INLINE __m256i pair_scale(__m256i scales, int i)
 INLINE void store(const struct linear_tile *tile, size_t row, size_t output, size_t count,
                   const __m256 acc[2])
 {
-    float values[PANEL_ROWS];
-    float *out = tile->out + row * tile->out_stride + output;
+    float *out = tile->out + row * tile->out_stride + output, values[PANEL_ROWS];
+    const float *bias = tile->bias ? tile->bias + output : NULL;
+    if (count == PANEL_ROWS) {
+        for (size_t half = 0; half < 16; half += 8)
+            _mm256_storeu_ps(out + half,
+                             bias ? _mm256_add_ps(acc[half / 8], _mm256_loadu_ps(bias + half))
+                                  : acc[half / 8]);
+        return;
+    }
     _mm256_storeu_ps(values, acc[0]);
     _mm256_storeu_ps(values + 8, acc[1]);
     for (size_t i = 0; i < count; i++)
-        out[i] = tile->bias ? values[i] + tile->bias[output + i] : values[i];
+        out[i] = bias ? values[i] + bias[i] : values[i];
 }
 
 #endif

@@ -14,11 +14,16 @@
 enum { STREAM_FAR = 8192, STREAM_NEAR = 3072 };
 
 /* `line` (64 bytes) is in use now. */
+INLINE void stream_line_ahead(const void *line, size_t far, size_t near)
+{
+    _mm_prefetch((const char *)((uintptr_t)line + far), _MM_HINT_T1);
+    _mm_prefetch((const char *)((uintptr_t)line + near), _MM_HINT_T0);
+    __asm__ volatile("" ::: "memory"); /* else compilers gather all of a unit at its begin */
+}
+
 INLINE void stream_line(const void *line)
 {
-    _mm_prefetch((const char *)((uintptr_t)line + STREAM_FAR), _MM_HINT_T1);
-    _mm_prefetch((const char *)((uintptr_t)line + STREAM_NEAR), _MM_HINT_T0);
-    __asm__ volatile("" ::: "memory"); /* else compilers gather all of a unit at its begin */
+    stream_line_ahead(line, STREAM_FAR, STREAM_NEAR);
 }
 
 /* The same for all lines that begin in the `bytes` from `first`. */

@@ -38,7 +38,12 @@ void loam_avx512_linear_q4_0(const struct linear_tile *tile);
 void loam_avx512_linear_q4_k(const struct linear_tile *tile);
 void loam_avx512_linear_q5_k(const struct linear_tile *tile);
 void loam_avx512_linear_q6_k(const struct linear_tile *tile);
-/* For few rows, with which those above fill up. */
+/* For one row and for few, with which those above fill up. */
+void loam_avx2_one_row_q8_0(const struct linear_tile *tile);
+void loam_avx2_one_row_q4_0(const struct linear_tile *tile);
+void loam_avx2_one_row_q4_k(const struct linear_tile *tile);
+void loam_avx2_one_row_q5_k(const struct linear_tile *tile);
+void loam_avx2_one_row_q6_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q8_0(const struct linear_tile *tile);
 void loam_avx2_few_rows_q4_0(const struct linear_tile *tile);
 void loam_avx2_few_rows_q4_k(const struct linear_tile *tile);

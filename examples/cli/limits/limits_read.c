@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Read bandwidth: each thread reads its own contiguous part of memory from end
- * to end, 64 bytes at a time, asking for what comes 2 KB later. The whole is
+ * to end, 64 bytes at a time, asking for what comes 2 KB later; with 2 MB pages also
+ * without asking, which is faster where the hardware looks ahead well. The whole is
  * much larger than caches. With pages of 4 KB and of 2 MB.
  */
 #include "limits.h"
@@ -19,11 +20,13 @@ static _Thread_local volatile uint64_t sink; /* each thread has one: no race */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-__attribute__((target("avx512f"))) static void read_avx512(const char *from, size_t bytes)
+#define INLINE(level) __attribute__((target(level), always_inline)) static inline
+
+INLINE("avx512f") void read_512(const char *from, size_t bytes, bool ask)
 {
     __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
     for (const char *end = from + bytes; from < end; from += 256) {
-        for (int line = 0; line < 256; line += 64)
+        for (int line = 0; ask && line < 256; line += 64)
             _mm_prefetch(from + AHEAD + line, _MM_HINT_T0);
         a = _mm512_xor_si512(a, _mm512_load_si512(from));
         b = _mm512_xor_si512(b, _mm512_load_si512(from + 64));
@@ -34,12 +37,13 @@ __attribute__((target("avx512f"))) static void read_avx512(const char *from, siz
     sink = (uint64_t)_mm512_reduce_add_epi64(a);
 }
 
-__attribute__((target("avx2"))) static void read_avx2(const char *from, size_t bytes)
+INLINE("avx2") void read_256(const char *from, size_t bytes, bool ask)
 {
     __m256i a = _mm256_setzero_si256(), b = a;
     for (const char *end = from + bytes; from < end; from += 128)
         for (int line = 0; line < 128; line += 64) {
-            _mm_prefetch(from + AHEAD + line, _MM_HINT_T0);
+            if (ask)
+                _mm_prefetch(from + AHEAD + line, _MM_HINT_T0);
             a = _mm256_xor_si256(a, _mm256_load_si256((const __m256i *)(from + line)));
             b = _mm256_xor_si256(b, _mm256_load_si256((const __m256i *)(from + line + 32)));
         }
@@ -47,6 +51,17 @@ __attribute__((target("avx2"))) static void read_avx2(const char *from, size_t b
     sink = (uint64_t)_mm256_extract_epi64(a, 0) ^ (uint64_t)_mm256_extract_epi64(a, 1) ^
            (uint64_t)_mm256_extract_epi64(a, 2) ^ (uint64_t)_mm256_extract_epi64(a, 3);
 }
+
+#define READ(level, name, read, ask)                                                               \
+    __attribute__((target(level))) static void name(const char *from, size_t bytes)                \
+    {                                                                                              \
+        read(from, bytes, ask);                                                                    \
+    }
+
+READ("avx512f", asked_avx512, read_512, true)
+READ("avx512f", unasked_avx512, read_512, false)
+READ("avx2", asked_avx2, read_256, true)
+READ("avx2", unasked_avx2, read_256, false)
 #endif
 
 static void read_words(const char *from, size_t bytes)
@@ -68,8 +83,10 @@ struct part {
     size_t bytes, position;
 };
 
+typedef void read_function(const char *from, size_t bytes);
+
 struct reading {
-    void (*read)(const char *from, size_t bytes);
+    read_function *read;
     struct part *parts;
 };
 
@@ -105,7 +122,7 @@ static long huge_kilobytes(void)
 }
 
 static bool measure(struct measurements *out, struct reading *reading,
-                    const struct settings *settings, int threads, bool huge)
+                    const struct settings *settings, int threads, bool huge, const char *how)
 {
     struct rate rate;
     char name[64];
@@ -129,10 +146,11 @@ static bool measure(struct measurements *out, struct reading *reading,
     bool fine = limits_run(&rate, &work, threads, settings->seconds);
     bool given = huge_kilobytes() >= (long)(each * (size_t)threads / 1024 / 10 * 9);
     munmap(memory, total);
-    snprintf(name, sizeof name, "read, %s",
+    snprintf(name, sizeof name, "read, %s%s",
              !huge   ? "4 KB pages"
              : given ? "2 MB pages"
-                     : "2 MB pages (not given)");
+                     : "2 MB pages (not given)",
+             how);
     if (fine)
         limits_add(out, "read", name, "GB/s", threads, rate, 1e-9);
     return fine;
@@ -140,18 +158,27 @@ static bool measure(struct measurements *out, struct reading *reading,
 
 bool limits_read(struct measurements *out, const struct settings *settings)
 {
-    struct reading reading = {.read = read_words};
+    struct reading reading = {0};
+    read_function *asked = read_words, *unasked = NULL;
 #if defined(__x86_64__)
-    if (limits_level_available(LEVEL_AVX2))
-        reading.read = read_avx2;
-    if (limits_level_available(LEVEL_AVX512))
-        reading.read = read_avx512;
+    if (limits_level_available(LEVEL_AVX2)) {
+        asked = asked_avx2;
+        unasked = unasked_avx2;
+    }
+    if (limits_level_available(LEVEL_AVX512)) {
+        asked = asked_avx512;
+        unasked = unasked_avx512;
+    }
 #endif
     reading.parts = calloc((size_t)settings->threads, sizeof *reading.parts);
     bool fine = reading.parts != NULL;
     for (int threads = settings->brief ? settings->threads : 1; fine;) {
+        reading.read = asked;
         for (int huge = settings->huge_only; huge <= 1 && fine; huge++)
-            fine = measure(out, &reading, settings, threads, huge);
+            fine = measure(out, &reading, settings, threads, huge, "");
+        reading.read = unasked;
+        if (unasked && fine)
+            fine = measure(out, &reading, settings, threads, true, ", unasked");
         if (threads == settings->threads)
             break;
         threads = 2 * threads < settings->threads ? 2 * threads : settings->threads;
