@@ -275,11 +275,10 @@ INLINE void add_steps(float (*acc)[PANEL_ROWS], const struct chunk *chunk, const
         __asm__ volatile("" ::: "memory"); /* totals have no registers: not two copies of them */
         for (size_t r = 0; r < TOGETHER; r++) {
             __m256 d_x = _mm256_set1_ps(scales[r * groups + s]);
-            __m256i less = words(&offsets[r][s]);
             for (size_t half = 0; half < 2; half++) {
                 __m256i dot = sum[r][half];
                 if (form == STEPS_OF_32)
-                    dot = _mm256_sub_epi32(madd_ones(dot), less);
+                    dot = _mm256_sub_epi32(madd_ones(dot), words(&offsets[r][s]));
                 add_step(&acc[r][8 * half], &chunk->d[s][8 * half], d_x, dot);
             }
         }
