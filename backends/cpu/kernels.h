@@ -38,8 +38,8 @@ struct quantize_tile {
     size_t first_row, row_count;
 };
 
-/* How many bytes before their use weights that one row reads are asked for, into L2 and
- * from there into L1, by kernels that look; 0: not. */
+/* How many bytes ahead of their use one row's weights are asked for: into L2, and from there
+ * into L1. Only speed depends on it; with 0 the line in use is asked for, which does nothing. */
 struct stream_distances {
     uint32_t far, near;
 };
@@ -262,7 +262,7 @@ struct cpu_kernels {
     void (*linear[WEIGHT_TYPES])(const struct linear_tile *tile); /* NULL: not supported */
     /* multiply-adds that a linear tile does in well under a millisecond */
     uint32_t linear_products;
-    struct stream_distances linear_ahead;
+    struct stream_distances linear_ahead; /* of this CPU, for kernels of packed weights that look */
     uint32_t linear_outputs; /* of packed weights: tiles of several rows take a multiple of it */
     void (*rms_norm)(const struct norm_tile *tile);
     void (*rope)(const struct rope_tile *tile);

@@ -23,7 +23,7 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     fill_integers(kernels);
     kernels->linear_products = 16 << 20;
     kernels->linear_ahead = loam_cpu_features() & CPU_AMD
-                                ? (struct stream_distances){2048, 1024}
+                                ? (struct stream_distances){STREAM_FAR_AMD, STREAM_NEAR_AMD}
                                 : (struct stream_distances){STREAM_FAR, STREAM_NEAR};
     kernels->rms_norm = loam_avx2_rms_norm;
     kernels->group_norm = loam_avx2_group_norm;

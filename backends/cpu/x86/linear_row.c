@@ -24,7 +24,7 @@ struct type {
     size_t head_bytes; /* of a unit before its numbers, which are asked for as they are used */
 };
 
-/* As stream_lines. */
+/* All lines that begin in the `bytes` from `first` are in use soon. */
 INLINE void ask(const void *first, size_t bytes, const struct row *x)
 {
     for (size_t line = 0; line < bytes; line += 64)
@@ -43,14 +43,14 @@ INLINE __m256i multiply_two(__m256i sum, __m256i low, __m256i x_low, __m256i hig
     return multiply(multiply(sum, low, x_low), high, x_high);
 }
 
-/* dot = the products of 32 numbers of 4 bits. */
-INLINE void multiply_nibbles(__m256i dot[2], const uint8_t (*q)[16][4], const int8_t *x,
-                             const struct row *row)
+/* dot = the products of 32 numbers of 4 bits with those of x from `first`. */
+INLINE void multiply_nibbles(__m256i dot[2], const uint8_t (*q)[16][4], const struct row *x,
+                             size_t first)
 {
     dot[0] = dot[1] = _mm256_setzero_si256();
     for (size_t v = 0; v < 4; v++) {
-        __m256i low = words(x + 4 * v), high = words(x + 16 + 4 * v);
-        stream_line_ahead(q[v], row->far, row->near);
+        __m256i low = words(x->q + first + 4 * v), high = words(x->q + first + 16 + 4 * v);
+        stream_line_ahead(q[v], x->far, x->near);
         for (size_t half = 0; half < 2; half++) {
             __m256i bytes = half_of(q[v], half);
             dot[half] = multiply_two(dot[half], _mm256_and_si256(bytes, nibble_mask()), low,
@@ -64,7 +64,7 @@ INLINE void add_q4_0(__m256 acc[2], const void *weights, const struct row *x, si
     const struct unit_q4_0 *unit = weights;
     for (size_t b = 0; b < blocks; b++) {
         __m256i dot[2], offset = _mm256_set1_epi32(8 * x->sums32[b]);
-        multiply_nibbles(dot, unit->q[b], x->q + 32 * b, x);
+        multiply_nibbles(dot, unit->q[b], x, 32 * b);
         for (size_t half = 0; half < 2; half++)
             acc[half] = step(acc[half], halves(unit->d[b] + 8 * half), x->scales[b],
                              _mm256_sub_epi32(madd_ones(dot[half]), offset));
@@ -117,7 +117,7 @@ INLINE void add_q4_k(__m256 acc[2], const void *weights, const struct row *x, si
     (void)blocks; /* one */
     for (size_t s = 0; s < 8; s++) {
         __m256i dot[2];
-        multiply_nibbles(dot, unit->q[s], x->q + 32 * s, x);
+        multiply_nibbles(dot, unit->q[s], x, 32 * s);
         for (size_t half = 0; half < 2; half++)
             scaled[half] = add_pairs(scaled[half], dot[half], k_scale(unit->scales[s], half));
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Read bandwidth: each thread reads its own contiguous part of memory from end
- * to end, 64 bytes at a time, asking for what comes 2 KB later; with 2 MB pages also
- * without asking, which is faster where the hardware looks ahead well. The whole is
- * much larger than caches. With pages of 4 KB and of 2 MB.
+ * to end, 64 bytes at a time, asking for what comes 2 KB later, with pages of 4 KB
+ * and of 2 MB; and with the latter also without asking, which is faster where the hardware
+ * looks ahead well. The whole is much larger than caches.
  */
 #include "limits.h"
 
