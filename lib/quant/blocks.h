@@ -7,6 +7,9 @@
  *
  *   bytes q[v][o][j]    number 4 v + j
  *   nibbles q[v][o][j]  number 4 v + j low, 16 + 4 v + j high, of 32 numbers
+ *
+ * A unit's parts lie in the order in which products use them, since one row's product
+ * reads memory as fast as it comes only line after line.
  */
 #ifndef LOAM_QUANT_BLOCKS_H
 #define LOAM_QUANT_BLOCKS_H
@@ -40,10 +43,10 @@ struct block_q4_k {
     uint8_t qs[128];
 };
 struct unit_q4_k { /* one block, sub-blocks s of 32 */
-    uint16_t d[16], dmin[16];
     uint8_t scales[8][16];
-    uint8_t mins[4][16][2]; /* [p][o][i]: of sub-block 2 p + i */
     uint8_t q[8][4][16][4];
+    uint8_t mins[4][16][2]; /* [p][o][i]: of sub-block 2 p + i */
+    uint16_t d[16], dmin[16];
 };
 
 struct block_q5_k {
@@ -53,11 +56,13 @@ struct block_q5_k {
     uint8_t qs[128];
 };
 struct unit_q5_k {
-    uint16_t d[16], dmin[16];
     uint8_t scales[8][16];
+    struct {
+        uint8_t high[16][4]; /* [o][j]: bit v is bit 4 of number 4 v + j of the sub-block */
+        uint8_t q[4][16][4];
+    } sub_blocks[8];
     uint8_t mins[4][16][2];
-    uint8_t high[8][16][4]; /* [s][o][j]: bit v is bit 4 of number 4 v + j of the sub-block */
-    uint8_t q[8][4][16][4];
+    uint16_t d[16], dmin[16];
 };
 
 /* Sub-blocks of 16: value = d * scale * (q - 32). */
@@ -68,11 +73,13 @@ struct block_q6_k {
 };
 struct unit_q6_k { /* one block, pairs p of sub-blocks: 32 numbers, the first 16 in the low nibbles
                     */
+    int8_t scales[8][16][2]; /* [p][o][i]: of sub-block 2 p + i */
+    struct {
+        uint8_t high[2][16][4]; /* [i][o][j]: bits 2 v and 2 v + 1 are bits 4 and 5 of number
+                                   16 i + 4 v + j */
+        uint8_t q[4][16][4];
+    } pairs[8];
     uint16_t d[16], unused[16];
-    int8_t scales[8][16][2];   /* [p][o][i]: of sub-block 2 p + i */
-    uint8_t high[8][2][16][4]; /* [p][i][o][j]: bits 2 v and 2 v + 1 are bits 4 and 5 of number 16 i
-                                  + 4 v + j */
-    uint8_t q[8][4][16][4];
 };
 
 _Static_assert(sizeof(struct block_q8_0) == 34 && sizeof(struct unit_q8_0) == 1088, "layout");

@@ -55,22 +55,22 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 
 /* Bits b of 32 bytes: bit v of word byte j is bit b of byte 4 v + j; the other
  * way round it is the same exchange. */
-static void pack_high(uint8_t (*high)[16][4], size_t o, const uint8_t *qh)
+static void pack_high(struct unit_q5_k *unit, size_t o, const uint8_t *qh)
 {
     for (size_t b = 0; b < 8; b++) {
         uint32_t word = 0;
         for (size_t v = 0; v < 8; v++)
             word |= (loam_word_load(qh + 4 * v) >> b & 0x01010101u) << v;
-        loam_word_store(high[b][o], word);
+        loam_word_store(unit->sub_blocks[b].high[o], word);
     }
 }
 
-static void unpack_high(uint8_t *qh, const uint8_t (*high)[16][4], size_t o)
+static void unpack_high(uint8_t *qh, const struct unit_q5_k *unit, size_t o)
 {
     for (size_t v = 0; v < 8; v++) {
         uint32_t word = 0;
         for (size_t b = 0; b < 8; b++)
-            word |= (loam_word_load(high[b][o]) >> v & 0x01010101u) << b;
+            word |= (loam_word_load(unit->sub_blocks[b].high[o]) >> v & 0x01010101u) << b;
         loam_word_store(qh + 4 * v, word);
     }
 }
@@ -87,9 +87,9 @@ static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
         out->d[o] = block.d;
         out->dmin[o] = block.dmin;
         loam_k_scales_pack(out->scales, out->mins, o, block.s);
-        pack_high(out->high, o, block.qh);
+        pack_high(out, o, block.qh);
         for (size_t b = 0; b < 8; b += 2)
-            loam_nibbles_pack(out->q[b], out->q[b + 1], o, block.qs + 16 * b);
+            loam_nibbles_pack(out->sub_blocks[b].q, out->sub_blocks[b + 1].q, o, block.qs + 16 * b);
     }
 }
 
@@ -99,9 +99,9 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     struct block_q5_k block = {.d = in->d[row], .dmin = in->dmin[row]};
     (void)count;
     loam_k_scales_unpack(block.s, in->scales, in->mins, row);
-    unpack_high(block.qh, in->high, row);
+    unpack_high(block.qh, in, row);
     for (size_t b = 0; b < 8; b += 2)
-        loam_nibbles_unpack(block.qs + 16 * b, in->q[b], in->q[b + 1], row);
+        loam_nibbles_unpack(block.qs + 16 * b, in->sub_blocks[b].q, in->sub_blocks[b + 1].q, row);
     memcpy(blocks, &block, sizeof block);
 }
 

@@ -86,11 +86,11 @@ static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
             memcpy(words, qh + 16 * k, sizeof words);
             transpose_bits(high, words);
             for (size_t g = 0; g < 4; g++)
-                loam_word_store(out->high[k / 2 * 4 + g][k % 2][o], high[g]);
+                loam_word_store(out->pairs[k / 2 * 4 + g].high[k % 2][o], high[g]);
         }
         for (size_t h = 0; h < 2; h++)
             for (size_t g = 0; g < 2; g++)
-                loam_nibbles_pack(out->q[4 * h + g], out->q[4 * h + g + 2], o,
+                loam_nibbles_pack(out->pairs[4 * h + g].q, out->pairs[4 * h + g + 2].q, o,
                                   block + 64 * h + 32 * g);
     }
 }
@@ -105,14 +105,14 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     for (size_t k = 0; k < 4; k++) {
         uint32_t words[4], high[4];
         for (size_t g = 0; g < 4; g++)
-            high[g] = loam_word_load(in->high[k / 2 * 4 + g][k % 2][row]);
+            high[g] = loam_word_load(in->pairs[k / 2 * 4 + g].high[k % 2][row]);
         transpose_bits(words, high);
         memcpy(block.qh + 16 * k, words, sizeof words);
     }
     for (size_t h = 0; h < 2; h++)
         for (size_t g = 0; g < 2; g++)
-            loam_nibbles_unpack(block.ql + 64 * h + 32 * g, in->q[4 * h + g], in->q[4 * h + g + 2],
-                                row);
+            loam_nibbles_unpack(block.ql + 64 * h + 32 * g, in->pairs[4 * h + g].q,
+                                in->pairs[4 * h + g + 2].q, row);
     memcpy(blocks, &block, sizeof block);
 }
 

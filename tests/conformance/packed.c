@@ -184,11 +184,11 @@ static void a_packed_file_is_checked(void)
     unsigned char *alignment = value_of(&sink, "general.alignment");
     REQUIRE(version && alignment);
     source = memory_source(&sink);
-    *version = 2;
+    ++*version;
     CHECK_EQUAL(loam_model_open_source(&model, engine, &source, NULL, &test_error),
                 LOAM_UNSUPPORTED);
     CHECK(strstr(test_error.message, "loam.packed.version"));
-    *version = 1;
+    --*version;
     *alignment = 32;
     CHECK_EQUAL(loam_model_open_source(&model, engine, &source, NULL, &test_error), LOAM_FORMAT);
     *alignment = 64;

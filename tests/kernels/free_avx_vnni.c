@@ -72,11 +72,10 @@ INLINE void add_dots(__m256 sum[ROWS], const __m256i dot[ROWS], __m256 scale, in
         sum[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]), scale, sum[r]);
 }
 
-/* Q4_K and, with fifth bits, Q5_K. */
+/* Q4_K and, with fifth bits, Q5_K; stride: bytes from a sub-block's to the next one's. */
 INLINE void unit_k(__m256 acc[2][ROWS], const uint16_t *d, const uint16_t *dmin,
-                   const uint8_t (*scales)[16], const uint8_t (*mins)[16][2],
-                   const uint8_t (*fifths)[16][4], const uint8_t (*q)[4][16][4],
-                   const struct rows *x, int rows)
+                   const uint8_t (*scales)[16], const uint8_t (*mins)[16][2], const uint8_t *fifths,
+                   const uint8_t *q, size_t stride, const struct rows *x, int rows)
 {
     const __m256i bit = _mm256_set1_epi8(16);
     for (size_t half = 0; half < 2; half++) {
@@ -86,11 +85,13 @@ INLINE void unit_k(__m256 acc[2][ROWS], const uint16_t *d, const uint16_t *dmin,
         for (size_t b = 0; b < 8; b++) {
             __m256i dot[ROWS], fifth = _mm256_setzero_si256();
             if (fifths)
-                fifth = _mm256_load_si256((const __m256i *)(const void *)fifths[b][8 * half]);
+                fifth = _mm256_load_si256(
+                    (const __m256i *)(const void *)(fifths + b * stride + 32 * half));
             for (int r = 0; r < rows; r++)
                 dot[r] = _mm256_setzero_si256();
             for (size_t v = 0; v < 4; v++) {
-                __m256i bytes = _mm256_load_si256((const __m256i *)(const void *)q[b][v][8 * half]);
+                __m256i bytes = _mm256_load_si256(
+                    (const __m256i *)(const void *)(q + b * stride + 64 * v + 32 * half));
                 __m256i low = _mm256_and_si256(bytes, nibble_mask()), high = high_nibbles(bytes);
                 if (fifths) {
                     low = _mm256_or_si256(
@@ -114,13 +115,15 @@ INLINE void unit_k(__m256 acc[2][ROWS], const uint16_t *d, const uint16_t *dmin,
 INLINE void unit_q4_k(__m256 acc[2][ROWS], const void *weights, const struct rows *x, int rows)
 {
     const struct unit_q4_k *unit = weights;
-    unit_k(acc, unit->d, unit->dmin, unit->scales, unit->mins, NULL, unit->q, x, rows);
+    unit_k(acc, unit->d, unit->dmin, unit->scales, unit->mins, NULL, unit->q[0][0][0],
+           sizeof unit->q[0], x, rows);
 }
 
 INLINE void unit_q5_k(__m256 acc[2][ROWS], const void *weights, const struct rows *x, int rows)
 {
     const struct unit_q5_k *unit = weights;
-    unit_k(acc, unit->d, unit->dmin, unit->scales, unit->mins, unit->high, unit->q, x, rows);
+    unit_k(acc, unit->d, unit->dmin, unit->scales, unit->mins, unit->sub_blocks[0].high[0],
+           unit->sub_blocks[0].q[0][0], sizeof unit->sub_blocks[0], x, rows);
 }
 
 INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct rows *x, int rows)
@@ -139,13 +142,13 @@ INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct row
                 _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)unit->scales[p][8 * half]));
             for (size_t i = 0; i < 2; i++) {
                 __m256i dot[ROWS];
-                __m256i high =
-                    _mm256_load_si256((const __m256i *)(const void *)unit->high[p][i][8 * half]);
+                __m256i high = _mm256_load_si256(
+                    (const __m256i *)(const void *)unit->pairs[p].high[i][8 * half]);
                 for (int r = 0; r < rows; r++)
                     dot[r] = _mm256_setzero_si256();
                 for (size_t v = 0; v < 4; v++) {
-                    __m256i bytes =
-                        _mm256_load_si256((const __m256i *)(const void *)unit->q[p][v][8 * half]);
+                    __m256i bytes = _mm256_load_si256(
+                        (const __m256i *)(const void *)unit->pairs[p].q[v][8 * half]);
                     __m256i top = v < 3 ? _mm256_slli_epi16(high, 4 - 2 * (int)v)
                                         : _mm256_srli_epi16(high, 2);
                     bytes = i ? high_nibbles(bytes) : _mm256_and_si256(bytes, nibble_mask());

@@ -208,8 +208,8 @@ static void unit_q5_k(struct view *out, const void *unit, size_t o, size_t b)
         out->mins[i] = u->mins[i / 2][o][i % 2];
     }
     for (int i = 0; i < 256; i++) {
-        int fifth = u->high[i / 32][o][i % 4] >> i % 32 / 4 & 1;
-        out->q[i] = (uint8_t)(nibble(u->q[i / 32], o, i % 32) + 16 * fifth);
+        int fifth = u->sub_blocks[i / 32].high[o][i % 4] >> i % 32 / 4 & 1;
+        out->q[i] = (uint8_t)(nibble(u->sub_blocks[i / 32].q, o, i % 32) + 16 * fifth);
     }
 }
 
@@ -237,8 +237,8 @@ static void unit_q6_k(struct view *out, const void *unit, size_t o, size_t b)
         out->scales[i] = (uint8_t)u->scales[i / 2][o][i % 2];
     for (int i = 0; i < 256; i++) {
         int pair = i / 32, v = i % 16 / 4;
-        int high = u->high[pair][i % 32 / 16][o][i % 4] >> 2 * v & 3;
-        out->q[i] = (uint8_t)(nibble(u->q[pair], o, i % 32) + 16 * high);
+        int high = u->pairs[pair].high[i % 32 / 16][o][i % 4] >> 2 * v & 3;
+        out->q[i] = (uint8_t)(nibble(u->pairs[pair].q, o, i % 32) + 16 * high);
     }
 }
 

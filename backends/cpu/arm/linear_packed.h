@@ -225,9 +225,10 @@ INLINE void unit_q5_k(float32x4_t acc[4][ROWS], const void *weights, const struc
         for (size_t b = 0; b < 8; b++) {
             struct dots dots;
             uint8x16_t fifths[QUADS];
-            load(fifths, unit->high[b], 0, half);
+            load(fifths, unit->sub_blocks[b].high, 0, half);
             dots_start(&dots, no_offset, rows);
-            multiply_nibbles(&dots, unit->q[b], fifths, half, x->q + 32 * b, x->width, rows);
+            multiply_nibbles(&dots, unit->sub_blocks[b].q, fifths, half, x->q + 32 * b, x->width,
+                             rows);
             dots_finish(sum, &dots, rows);
             add_scaled(total, sum, k_scales(unit->scales[b], half), rows);
         }
@@ -244,12 +245,12 @@ INLINE void multiply_sixths(struct dots *dots, const struct unit_q6_k *unit, siz
                             size_t half, const struct rows *x, size_t rows)
 {
     uint8x16_t high[QUADS];
-    load(high, unit->high[p][i], 0, half);
+    load(high, unit->pairs[p].high[i], 0, half);
     for (size_t v = 0; v < 4; v += 2) {
         int8x16_t words[2][QUADS];
         for (size_t j = 0; j < 2; j++) {
             uint8x16_t bytes[QUADS];
-            load(bytes, unit->q[p], v + j, half);
+            load(bytes, unit->pairs[p].q, v + j, half);
             for (size_t quad = 0; quad < QUADS; quad++) {
                 uint8x16_t above = bits(high[quad], 4 - 2 * (int)(v + j), 48);
                 words[j][quad] =

@@ -73,10 +73,11 @@ static void unpack_q5_k(struct scaled_chunk *out, const void *weights)
     const struct unit_q5_k *unit = weights;
     k_scales_of(out, unit->d, unit->dmin, unit->mins);
     for (size_t b = 0; b < 8; b++) {
-        __m512i scale = both_halves(k_scale(unit->scales[b]), 0), fifths = load(unit->high[b]);
+        __m512i scale = both_halves(k_scale(unit->scales[b]), 0),
+                fifths = load(unit->sub_blocks[b].high);
         for (size_t v = 0; v < 4; v++) {
             __m512i low, high;
-            q5_k_words(&low, &high, load(unit->q[b][v]), fifths, v);
+            q5_k_words(&low, &high, load(unit->sub_blocks[b].q[v]), fifths, v);
             store_eighths(out, 8 * b + v, low, scale);
             store_eighths(out, 8 * b + 4 + v, high, scale);
         }
@@ -101,10 +102,10 @@ static void unpack_q6_k(struct scaled_chunk *out, const void *weights)
     _mm512_store_ps(out->d, halves(unit->d));
     for (size_t p = 0; p < 8; p++) {
         __m512i scales = q6_k_scales(unit, p);
-        __m512i high0 = load(unit->high[p][0]), high1 = load(unit->high[p][1]);
+        __m512i high0 = load(unit->pairs[p].high[0]), high1 = load(unit->pairs[p].high[1]);
         for (size_t v = 0; v < 4; v++) {
             __m512i q0, q1;
-            q6_k_words(&q0, &q1, load(unit->q[p][v]), high0, high1, v);
+            q6_k_words(&q0, &q1, load(unit->pairs[p].q[v]), high0, high1, v);
             store_sixths(out, 8 * p + v, q0, both_halves(scales, 0));
             store_sixths(out, 8 * p + 4 + v, q1, both_halves(scales, 1));
         }

@@ -19,6 +19,7 @@
  */
 #include "cpu/x86/panel512.h"
 #include "cpu/x86/stream.h"
+#include "cpu/x86/units.h"
 #include "cpu/x86/unpack512.h"
 #include "cpu/x86/x86.h"
 
@@ -168,12 +169,12 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
     (void)blocks; /* one */
     clear(sum, rows);
     for (size_t b = 0; b < 8; b++) {
-        __m512i fifths = load_line(unit->high[b], rows), dot[ROWS];
+        __m512i fifths = load_line(unit->sub_blocks[b].high, rows), dot[ROWS];
         __m512i scale = pair_scale(k_scale(unit->scales[b]), 0);
         clear(dot, rows);
         for (size_t v = 0; v < 4; v++) {
             __m512i low, high;
-            q5_k_words(&low, &high, load_line(unit->q[b][v], rows), fifths, v);
+            q5_k_words(&low, &high, load_line(unit->sub_blocks[b].q[v], rows), fifths, v);
             multiply(dot, low, high, x->q + 32 * b, v, x->width, rows);
         }
         for (int r = 0; r < rows; r++)
@@ -190,12 +191,13 @@ INLINE void unit_q5_k(__m512 acc[ROWS], const void *weights, const struct rows *
 INLINE void pair_q6_k(__m512i first[ROWS], __m512i second[ROWS], const struct unit_q6_k *unit,
                       size_t p, const struct rows *x, int rows)
 {
-    __m512i high0 = load_line(unit->high[p][0], rows), high1 = load_line(unit->high[p][1], rows);
+    __m512i high0 = load_line(unit->pairs[p].high[0], rows),
+            high1 = load_line(unit->pairs[p].high[1], rows);
     clear(first, rows);
     clear(second, rows);
     for (size_t v = 0; v < 4; v++) {
         __m512i low, high;
-        q6_k_words(&low, &high, load_line(unit->q[p][v], rows), high0, high1, v);
+        q6_k_words(&low, &high, load_line(unit->pairs[p].q[v], rows), high0, high1, v);
         for (int r = 0; r < rows; r++) {
             const int8_t *at = x->q + (size_t)r * x->width + 32 * p + 4 * v;
             first[r] = _mm512_dpbusd_epi32(first[r], low, words(at));
@@ -233,13 +235,12 @@ INLINE void unit_q6_k(__m512 acc[ROWS], const void *weights, const struct rows *
 typedef void (*unit_function)(__m512 acc[ROWS], const void *weights, const struct rows *x,
                               size_t blocks, int rows);
 
-/* One panel for `rows` rows from first_row. elements: numbers of a unit;
- * block: numbers that share a scale; head_bytes: of a unit before its numbers. */
+/* One panel for `rows` rows from first_row. */
 INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, size_t output,
                   __mmask16 outputs, size_t first_row, int rows, unit_function unit,
-                  size_t elements, size_t block, size_t unit_bytes, size_t head_bytes)
+                  struct unit_shape shape)
 {
-    size_t width = tile->width, groups = width / block;
+    size_t width = tile->width, groups = width / shape.block;
     struct rows x = {.q = tile->q + first_row * width,
                      .scales = tile->scales + first_row * groups,
                      .sums32 = tile->sums32 + first_row * (width / 32),
@@ -249,18 +250,20 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
     __m512 acc[ROWS];
     for (int r = 0; r < rows; r++)
         acc[r] = _mm512_setzero_ps();
-    for (size_t k = 0; k < width; k += elements) {
-        size_t blocks = elements <= width - k ? elements / block : (width - k) / block;
-        if (rows == 1) /* the unit asks for its other lines itself */
-            stream_lines(weights, head_bytes);
-        else if (first_row == 0)
-            stream_lines(weights, unit_bytes);
+    for (size_t k = 0; k < width; k += shape.elements) {
+        size_t blocks = loam_min(shape.elements, width - k) / shape.block;
+        if (rows == 1) { /* the unit asks for its numbers itself */
+            stream_lines(weights, shape.numbers);
+            stream_lines(weights + shape.numbers_end, shape.bytes - shape.numbers_end);
+        } else if (first_row == 0) {
+            stream_lines(weights, shape.bytes);
+        }
         unit(acc, weights, &x, blocks, rows);
-        weights += unit_bytes;
-        x.q += elements;
-        x.scales += elements / block;
-        x.sums32 += elements / 32;
-        x.sums16 += elements / 16;
+        weights += shape.bytes;
+        x.q += shape.elements;
+        x.scales += shape.elements / shape.block;
+        x.sums32 += shape.elements / 32;
+        x.sums16 += shape.elements / 16;
     }
     for (int r = 0; r < rows; r++) {
         float *out = tile->out + (first_row + (size_t)r) * tile->out_stride + output;
@@ -270,8 +273,7 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
     }
 }
 
-INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t elements,
-                   size_t block, size_t unit_bytes, size_t head_bytes)
+INLINE void linear(const struct linear_tile *tile, unit_function unit, struct unit_shape shape)
 {
     size_t end = tile->first_output + tile->output_count;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS) {
@@ -280,47 +282,43 @@ INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t el
         size_t count = loam_min(PANEL_ROWS, end - output), row = 0;
         __mmask16 outputs = (__mmask16)((1u << count) - 1);
         for (; row + 8 <= tile->rows; row += 8)
-            panel(tile, weights, output, outputs, row, 8, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, outputs, row, 8, unit, shape);
         if (row + 4 <= tile->rows) {
-            panel(tile, weights, output, outputs, row, 4, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, outputs, row, 4, unit, shape);
             row += 4;
         }
         if (row + 2 <= tile->rows) {
-            panel(tile, weights, output, outputs, row, 2, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, outputs, row, 2, unit, shape);
             row += 2;
         }
         if (row < tile->rows)
-            panel(tile, weights, output, outputs, row, 1, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, outputs, row, 1, unit, shape);
     }
 }
 
 void loam_avx512_few_rows_q8_0(const struct linear_tile *tile)
 {
-    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0), offsetof(struct unit_q8_0, q));
+    linear(tile, unit_q8_0, UNIT_Q8_0);
 }
 
 void loam_avx512_few_rows_q4_0(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0), offsetof(struct unit_q4_0, q));
+    linear(tile, unit_q4_0, UNIT_Q4_0);
 }
 
 void loam_avx512_few_rows_q4_k(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k), offsetof(struct unit_q4_k, q));
+    linear(tile, unit_q4_k, UNIT_Q4_K);
 }
 
 void loam_avx512_few_rows_q5_k(const struct linear_tile *tile)
 {
-    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k), offsetof(struct unit_q5_k, high));
+    linear(tile, unit_q5_k, UNIT_Q5_K);
 }
 
 void loam_avx512_few_rows_q6_k(const struct linear_tile *tile)
 {
-    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, high));
+    linear(tile, unit_q6_k, UNIT_Q6_K);
 }
 
 #include "cpu/x86/linear_integers512.h"

@@ -21,6 +21,7 @@
 #define LOAM_BACKENDS_CPU_X86_LINEAR_PACKED_H
 
 #include "cpu/x86/panel256.h"
+#include "cpu/x86/units.h"
 #include "cpu/x86/x86.h"
 
 enum { ROWS = 4 };
@@ -177,14 +178,14 @@ INLINE void unit_q5_k(__m256 acc[2][ROWS], const void *weights, const struct row
             sum[r] = _mm256_setzero_si256();
         for (size_t b = 0; b < 8; b++) {
             __m256i scale = k_scale(unit->scales[b], half),
-                    fifths = load_half(unit->high[b], half, rows);
+                    fifths = load_half(unit->sub_blocks[b].high, half, rows);
             for (size_t v = 0; v < 4; v += FIFTHS) {
                 __m256i dot[ROWS];
                 for (int r = 0; r < rows; r++)
                     dot[r] = _mm256_setzero_si256();
                 for (size_t i = v; i < v + FIFTHS; i++)
-                    multiply_fifths(dot, unit->q[b], fifths, i, half, x->q + 32 * b, x->width,
-                                    rows);
+                    multiply_fifths(dot, unit->sub_blocks[b].q, fifths, i, half, x->q + 32 * b,
+                                    x->width, rows);
                 for (int r = 0; r < rows; r++)
                     sum[r] = add_scaled(sum[r], dot[r], scale);
             }
@@ -244,13 +245,12 @@ INLINE void unit_q6_k(__m256 acc[2][ROWS], const void *weights, const struct row
 typedef void (*unit_function)(__m256 acc[2][ROWS], const void *weights, const struct rows *x,
                               size_t blocks, int rows);
 
-/* One panel for `rows` rows from first_row. elements: numbers of a unit;
- * block: numbers that share a scale; head_bytes: of a unit before its numbers. */
+/* One panel for `rows` rows from first_row. */
 INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, size_t output,
-                  size_t count, size_t first_row, int rows, unit_function unit, size_t elements,
-                  size_t block, size_t unit_bytes, size_t head_bytes)
+                  size_t count, size_t first_row, int rows, unit_function unit,
+                  struct unit_shape shape)
 {
-    size_t width = tile->width, groups = width / block;
+    size_t width = tile->width, groups = width / shape.block;
     struct rows x = {.q = tile->q + first_row * width,
                      .scales = tile->scales + first_row * groups,
                      .sums32 = tile->sums32 + first_row * (width / 32),
@@ -260,25 +260,26 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
     __m256 acc[2][ROWS];
     for (int r = 0; r < rows; r++)
         acc[0][r] = acc[1][r] = _mm256_setzero_ps();
-    for (size_t k = 0; k < width; k += elements) {
-        size_t blocks = elements <= width - k ? elements / block : (width - k) / block;
-        if (rows == 1) /* the unit asks for its other lines itself */
-            stream_lines(weights, head_bytes);
-        else if (first_row == 0)
-            stream_lines(weights, unit_bytes);
+    for (size_t k = 0; k < width; k += shape.elements) {
+        size_t blocks = loam_min(shape.elements, width - k) / shape.block;
+        if (rows == 1) { /* the unit asks for its numbers itself */
+            stream_lines(weights, shape.numbers);
+            stream_lines(weights + shape.numbers_end, shape.bytes - shape.numbers_end);
+        } else if (first_row == 0) {
+            stream_lines(weights, shape.bytes);
+        }
         unit(acc, weights, &x, blocks, rows);
-        weights += unit_bytes;
-        x.q += elements;
-        x.scales += elements / block;
-        x.sums32 += elements / 32;
-        x.sums16 += elements / 16;
+        weights += shape.bytes;
+        x.q += shape.elements;
+        x.scales += shape.elements / shape.block;
+        x.sums32 += shape.elements / 32;
+        x.sums16 += shape.elements / 16;
     }
     for (int r = 0; r < rows; r++)
         store(tile, first_row + (size_t)r, output, count, (__m256[2]){acc[0][r], acc[1][r]});
 }
 
-INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t elements,
-                   size_t block, size_t unit_bytes, size_t head_bytes)
+INLINE void linear(const struct linear_tile *tile, unit_function unit, struct unit_shape shape)
 {
     size_t end = tile->first_output + tile->output_count;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS) {
@@ -286,42 +287,39 @@ INLINE void linear(const struct linear_tile *tile, unit_function unit, size_t el
             (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
         size_t count = loam_min(PANEL_ROWS, end - output), row = 0;
         for (; row + 4 <= tile->rows; row += 4)
-            panel(tile, weights, output, count, row, 4, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, count, row, 4, unit, shape);
         if (row + 2 <= tile->rows) {
-            panel(tile, weights, output, count, row, 2, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, count, row, 2, unit, shape);
             row += 2;
         }
         if (row < tile->rows)
-            panel(tile, weights, output, count, row, 1, unit, elements, block, unit_bytes,
-                  head_bytes);
+            panel(tile, weights, output, count, row, 1, unit, shape);
     }
 }
 
 void LINEAR(q8_0)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q8_0, 64, 32, sizeof(struct unit_q8_0), offsetof(struct unit_q8_0, q));
+    linear(tile, unit_q8_0, UNIT_Q8_0);
 }
 
 void LINEAR(q4_0)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_0, 64, 32, sizeof(struct unit_q4_0), offsetof(struct unit_q4_0, q));
+    linear(tile, unit_q4_0, UNIT_Q4_0);
 }
 
 void LINEAR(q4_k)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q4_k, 256, 256, sizeof(struct unit_q4_k), offsetof(struct unit_q4_k, q));
+    linear(tile, unit_q4_k, UNIT_Q4_K);
 }
 
 void LINEAR(q5_k)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q5_k, 256, 256, sizeof(struct unit_q5_k), offsetof(struct unit_q5_k, high));
+    linear(tile, unit_q5_k, UNIT_Q5_K);
 }
 
 void LINEAR(q6_k)(const struct linear_tile *tile)
 {
-    linear(tile, unit_q6_k, 256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, high));
+    linear(tile, unit_q6_k, UNIT_Q6_K);
 }
 
 #endif

@@ -7,7 +7,10 @@
  * Bound: reading the weights.
  */
 #include "cpu/x86/panel256.h"
+#include "cpu/x86/units.h"
 #include "cpu/x86/x86.h"
+
+enum { MOST_TOGETHER = 2 }; /* panels */
 
 /* Quantised activations at a unit. */
 struct row {
@@ -17,12 +20,8 @@ struct row {
     size_t far, near; /* of struct stream_distances */
 };
 
-/* A type: its units, and how one of up to `blocks` blocks is added. */
-struct type {
-    void (*add)(__m256 acc[2], const void *unit, const struct row *x, size_t blocks);
-    size_t elements, block, bytes;
-    size_t head_bytes; /* of a unit before its numbers, which are asked for as they are used */
-};
+/* Adds one of up to `blocks` blocks of a unit. */
+typedef void (*add_function)(__m256 acc[2], const void *unit, const struct row *x, size_t blocks);
 
 /* All lines that begin in the `bytes` from `first` are in use soon. */
 INLINE void ask(const void *first, size_t bytes, const struct row *x)
@@ -131,15 +130,15 @@ INLINE void add_q5_k(__m256 acc[2], const void *weights, const struct row *x, si
     (void)blocks; /* one */
     for (size_t s = 0; s < 8; s++) {
         __m256i dot[2];
-        stream_line_ahead(unit->high[s], x->far, x->near);
+        stream_line_ahead(unit->sub_blocks[s].high, x->far, x->near);
 #pragma GCC unroll 4
         for (size_t v = 0; v < 4; v++) {
             const int8_t *at = x->q + 32 * s + 4 * v;
-            stream_line_ahead(unit->q[s][v], x->far, x->near);
+            stream_line_ahead(unit->sub_blocks[s].q[v], x->far, x->near);
             for (size_t half = 0; half < 2; half++) {
                 __m256i low, high;
-                q5_k_words(&low, &high, half_of(unit->q[s][v], half), half_of(unit->high[s], half),
-                           v);
+                q5_k_words(&low, &high, half_of(unit->sub_blocks[s].q[v], half),
+                           half_of(unit->sub_blocks[s].high, half), v);
                 dot[half] = v % 2 ? dot[half] : _mm256_setzero_si256();
                 dot[half] = multiply_two(dot[half], low, words(at), high, words(at + 16));
                 if (v % 2) /* four words at most */
@@ -168,8 +167,7 @@ INLINE void add_q6_k(__m256 acc[2], const void *weights, const struct row *x, si
     (void)blocks; /* one */
     for (size_t p = 0; p < 8; p++) {
         const int8_t *at = x->q + 32 * p;
-        ask(unit->high[p], sizeof unit->high[p], x);
-        ask(unit->q[p], sizeof unit->q[p], x);
+        ask(&unit->pairs[p], sizeof unit->pairs[p], x);
         for (size_t half = 0; half < 2; half++) {
             __m256i scales = q6_k_scales(unit, p, half);
             __m256i sum = add_pairs(scaled[half], q6_k_offsets(scales), words(x->sums16 + 2 * p));
@@ -186,53 +184,67 @@ INLINE void add_q6_k(__m256 acc[2], const void *weights, const struct row *x, si
         acc[half] = step(acc[half], halves(unit->d + 8 * half), x->scales[0], scaled[half]);
 }
 
-INLINE void linear_row(const struct linear_tile *tile, struct type type)
+/* `count` panels side by side, unit after unit. */
+INLINE void panels(const struct linear_tile *tile, size_t output, size_t count, add_function add,
+                   struct unit_shape shape)
 {
     size_t width = tile->width, end = tile->first_output + tile->output_count;
-    for (size_t output = tile->first_output; output < end; output += PANEL_ROWS) {
-        const unsigned char *weights =
-            (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
-        struct row x = {tile->q,      tile->scales,    tile->sums32,
-                        tile->sums16, tile->ahead.far, tile->ahead.near};
-        __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-        for (size_t k = 0; k < width; k += type.elements, weights += type.bytes) {
-            ask(weights, type.head_bytes, &x);
-            type.add(acc, weights, &x, loam_min(type.elements, width - k) / type.block);
-            x.q += type.elements;
-            x.scales += type.elements / type.block;
-            x.sums32 += type.elements / 32;
-            x.sums16 += type.elements / 16;
+    const unsigned char *weights =
+        (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
+    struct row x = {tile->q,      tile->scales,    tile->sums32,
+                    tile->sums16, tile->ahead.far, tile->ahead.near};
+    __m256 acc[MOST_TOGETHER][2];
+    for (size_t p = 0; p < count; p++)
+        acc[p][0] = acc[p][1] = _mm256_setzero_ps();
+    for (size_t k = 0; k < width; k += shape.elements, weights += shape.bytes) {
+        for (size_t p = 0; p < count; p++) {
+            const unsigned char *unit = weights + p * tile->panel_bytes;
+            ask(unit, shape.numbers, &x);
+            add(acc[p], unit, &x, loam_min(shape.elements, width - k) / shape.block);
+            ask(unit + shape.numbers_end, shape.bytes - shape.numbers_end, &x);
         }
-        store(tile, 0, output, loam_min(PANEL_ROWS, end - output), acc);
+        x.q += shape.elements;
+        x.scales += shape.elements / shape.block;
+        x.sums32 += shape.elements / 32;
+        x.sums16 += shape.elements / 16;
     }
+    for (size_t p = 0; p < count; p++, output += PANEL_ROWS)
+        store(tile, 0, output, loam_min(PANEL_ROWS, end - output), acc[p]);
 }
 
+INLINE void linear_row(const struct linear_tile *tile, add_function add, struct unit_shape shape,
+                       size_t together)
+{
+    size_t output = tile->first_output, end = output + tile->output_count;
+    for (; together > 1 && output + (together - 1) * PANEL_ROWS < end;
+         output += together * PANEL_ROWS)
+        panels(tile, output, together, add, shape);
+    for (; output < end; output += PANEL_ROWS)
+        panels(tile, output, 1, add, shape);
+}
+
+/* Bytes leave the most time to reading, which is faster from two places. */
 void loam_avx2_one_row_q8_0(const struct linear_tile *tile)
 {
-    linear_row(tile, (struct type){add_q8_0, 64, 32, sizeof(struct unit_q8_0),
-                                   offsetof(struct unit_q8_0, q)});
+    linear_row(tile, add_q8_0, UNIT_Q8_0, 2);
 }
 
 void loam_avx2_one_row_q4_0(const struct linear_tile *tile)
 {
-    linear_row(tile, (struct type){add_q4_0, 64, 32, sizeof(struct unit_q4_0),
-                                   offsetof(struct unit_q4_0, q)});
+    linear_row(tile, add_q4_0, UNIT_Q4_0, 1);
 }
 
 void loam_avx2_one_row_q4_k(const struct linear_tile *tile)
 {
-    linear_row(tile, (struct type){add_q4_k, 256, 256, sizeof(struct unit_q4_k),
-                                   offsetof(struct unit_q4_k, q)});
+    linear_row(tile, add_q4_k, UNIT_Q4_K, 1);
 }
 
 void loam_avx2_one_row_q5_k(const struct linear_tile *tile)
 {
-    linear_row(tile, (struct type){add_q5_k, 256, 256, sizeof(struct unit_q5_k),
-                                   offsetof(struct unit_q5_k, high)});
+    linear_row(tile, add_q5_k, UNIT_Q5_K, 1);
 }
 
 void loam_avx2_one_row_q6_k(const struct linear_tile *tile)
 {
-    linear_row(tile, (struct type){add_q6_k, 256, 256, sizeof(struct unit_q6_k),
-                                   offsetof(struct unit_q6_k, high)});
+    linear_row(tile, add_q6_k, UNIT_Q6_K, 1);
 }

@@ -157,8 +157,8 @@ static void unpack_q5_k(struct chunk *out, const void *units, size_t steps)
         for (size_t v = 0; v < 4; v++)
             for (size_t half = 0; half < 2; half++) {
                 __m256i low, high;
-                q5_k_words(&low, &high, load(unit->q[s][v][8 * half]),
-                           load(unit->high[s][8 * half]), v);
+                q5_k_words(&low, &high, load(unit->sub_blocks[s].q[v][8 * half]),
+                           load(unit->sub_blocks[s].high[8 * half]), v);
                 put(out->q[8 * s + v], half, low);
                 put(out->q[8 * s + 4 + v], half, high);
             }

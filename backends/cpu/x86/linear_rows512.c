@@ -112,7 +112,8 @@ static void unpack_q5_k(struct chunk *out, size_t panel, const void *units, size
     for (size_t s = 0; s < steps; s++)
         for (size_t v = 0; v < 4; v++) {
             __m512i low, high;
-            q5_k_words(&low, &high, load(unit->q[s][v]), load(unit->high[s]), v);
+            q5_k_words(&low, &high, load(unit->sub_blocks[s].q[v]), load(unit->sub_blocks[s].high),
+                       v);
             _mm512_store_si512(out->q[8 * s + v][panel], low);
             _mm512_store_si512(out->q[8 * s + 4 + v][panel], high);
         }
@@ -124,13 +125,13 @@ static void unpack_q6_k(struct chunk *out, size_t panel, const void *units, size
     _mm512_store_ps(out->d[0][panel], halves(unit->d));
     for (size_t p = 0; p < steps; p++) {
         __m512i scales = q6_k_scales(unit, p);
-        __m512i high0 = load(unit->high[p][0]), high1 = load(unit->high[p][1]);
+        __m512i high0 = load(unit->pairs[p].high[0]), high1 = load(unit->pairs[p].high[1]);
         _mm512_store_si512(out->scales[2 * p][panel], pair_scale(scales, 0));
         _mm512_store_si512(out->scales[2 * p + 1][panel], pair_scale(scales, 1));
         _mm512_store_si512(out->pairs[p][panel], q6_k_offsets(scales));
         for (size_t v = 0; v < 4; v++) {
             __m512i low, high;
-            q6_k_words(&low, &high, load(unit->q[p][v]), high0, high1, v);
+            q6_k_words(&low, &high, load(unit->pairs[p].q[v]), high0, high1, v);
             _mm512_store_si512(out->q[8 * p + v][panel], low);
             _mm512_store_si512(out->q[8 * p + 4 + v][panel], high);
         }

@@ -153,8 +153,8 @@ INLINE void q5_k_words(__m256i *low, __m256i *high, __m256i bytes, __m256i fifth
 INLINE __m256i q6_k_word(const struct unit_q6_k *unit, size_t p, size_t i, size_t v, size_t half,
                          int rows)
 {
-    __m256i bytes = load_half(unit->q[p][v], half, i == 0 ? rows : 0);
-    __m256i high = load_half(unit->high[p][i], half, v == 0 ? rows : 0);
+    __m256i bytes = load_half(unit->pairs[p].q[v], half, i == 0 ? rows : 0);
+    __m256i high = load_half(unit->pairs[p].high[i], half, v == 0 ? rows : 0);
     high = v < 3 ? _mm256_slli_epi16(high, 4 - 2 * (int)v) : _mm256_srli_epi16(high, 2);
     bytes = i ? high_nibbles(bytes) : _mm256_and_si256(bytes, nibble_mask());
     return _mm256_or_si256(bytes, _mm256_and_si256(high, _mm256_set1_epi8(48)));
