@@ -10,9 +10,10 @@
  *           and per query a broadcast and `span` fma, then the merge with the
  *           pages before
  *
- * Queries times span are 6 or 8 chains, which covers the latency of fma.
+ * Queries times span are 6 to 12 chains, which covers the latency of fma.
  * Bound: two fma per cycle, while pages are in L2 or a few queries share them;
- * for one query the reading of keys and values.
+ * for one query the reading of keys and values. Beside work on the core's other
+ * half it is the instructions: 26 for 12 fma.
  *
  * Positions that a query does not see may be loaded; their scores become
  * -infinity, their weights +0, which change no sum, and their values are skipped.
@@ -21,12 +22,19 @@
 #include "base/half.h"
 #include "cpu/x86/x86.h"
 
-enum { QUERIES = 4, TOGETHER = 32, GROUP = 32, MAX_SPAN = 8 };
+enum {
+    QUERIES = 6,
+    EIGHT = 8, /* room for a lane of each query */
+    TOGETHER = 64,
+    GROUP = 32,
+    MAX_SPAN = 8,
+    INTEGERS = 4096 /* words of quantised queries at once: seven of the widest */
+};
 
 /* A query of q8_0 keys: two dimensions in a word, and the scales of groups. */
 struct integers {
-    int32_t pairs[MAX_HEAD_WIDTH / 2];
-    float scales[MAX_HEAD_WIDTH / GROUP];
+    int32_t *pairs; /* [width / 2], rounded up */
+    float *scales;  /* [width / GROUP], rounded up */
 };
 
 INLINE int span_of(int count)
@@ -42,6 +50,13 @@ INLINE __m256 widen(const unsigned char *base, size_t i, int32_t type)
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(base + 2 * i)));
 }
 
+/* Only who comes first to a page asks for the next ones. */
+INLINE void ask(const struct page *page, const void *at)
+{
+    if (page->asks)
+        fetch_ahead(page, at);
+}
+
 /* ---- scores ------------------------------------------------------------------ */
 
 /* Chains over the dimensions for 8 * span positions from p. */
@@ -52,13 +67,14 @@ INLINE void scores_float(__m256 s[QUERIES][MAX_SPAN], const struct query *querie
     for (int h = 0; h < count; h++)
         for (int j = 0; j < span; j++)
             s[h][j] = _mm256_setzero_ps();
+#pragma GCC unroll 2
     for (size_t i = 0; i < page->key_width; i++) {
         __m256 keys[MAX_SPAN];
         for (int j = 0; j < span; j++) {
             size_t at = i * PAGE + p + 8 * (size_t)j;
             keys[j] = widen(page->keys, at, type);
             if (j % 2 == 0)
-                fetch_ahead(page, page->keys + at * (type == LOAM_KV_F32 ? 4 : 2));
+                ask(page, page->keys + at * (type == LOAM_KV_F32 ? 4 : 2));
         }
         for (int h = 0; h < count; h++) {
             __m256 q = _mm256_broadcast_ss(queries[h].q + i);
@@ -82,7 +98,7 @@ INLINE void group_sums(__m256i sum[QUERIES][2], const struct query *queries,
     for (int h = 0; h < count; h++)
         sum[h][0] = sum[h][1] = _mm256_setzero_si256();
     for (size_t i = begin; i < end; i += 2) {
-        fetch_ahead(page, page->keys + (i + p / 16 % 2) * PAGE);
+        ask(page, page->keys + (i + p / 16 % 2) * PAGE);
         __m256i even = load_bytes(keys + i * PAGE);
         __m256i odd = i + 1 < end ? load_bytes(keys + (i + 1) * PAGE) : _mm256_setzero_si256();
         __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
@@ -104,7 +120,7 @@ INLINE void scores_q8_0(__m256 s[QUERIES][MAX_SPAN], const struct query *queries
     for (size_t g = 0; g * GROUP < width; g++) {
         __m256i sum[QUERIES][2];
         group_sums(sum, queries, page, p, g * GROUP, loam_min((g + 1) * GROUP, width), count);
-        fetch_ahead(page, scales + 2 * g * PAGE);
+        ask(page, scales + 2 * g * PAGE);
         __m256 d0 = widen(scales, g * PAGE, LOAM_KV_F16);
         __m256 d1 = widen(scales, g * PAGE + 8, LOAM_KV_F16);
         for (int h = 0; h < count; h++) {
@@ -134,10 +150,10 @@ INLINE __m256 visible(__m256 x, size_t begin, size_t end, size_t p)
 }
 
 /* The largest lane of each of four registers. */
-INLINE __m128 largest(const __m256 x[QUERIES])
+INLINE __m128 largest_of_four(const __m256 x[4])
 {
-    __m128 four[QUERIES];
-    for (int h = 0; h < QUERIES; h++)
+    __m128 four[4];
+    for (int h = 0; h < 4; h++)
         four[h] = _mm_max_ps(_mm256_castps256_ps128(x[h]), _mm256_extractf128_ps(x[h], 1));
     __m128 a = _mm_max_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
     __m128 b = _mm_max_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
@@ -145,10 +161,10 @@ INLINE __m128 largest(const __m256 x[QUERIES])
 }
 
 /* tree16 of four queries. */
-INLINE __m128 trees(const __m256 low[QUERIES], const __m256 high[QUERIES])
+INLINE __m128 four_trees(const __m256 low[4], const __m256 high[4])
 {
-    __m128 four[QUERIES];
-    for (int h = 0; h < QUERIES; h++) {
+    __m128 four[4];
+    for (int h = 0; h < 4; h++) {
         __m256 eight = _mm256_add_ps(low[h], high[h]);
         four[h] = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     }
@@ -157,16 +173,29 @@ INLINE __m128 trees(const __m256 low[QUERIES], const __m256 high[QUERIES])
     return _mm_add_ps(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
 }
 
+/* The same of all queries, a lane each. */
+INLINE __m256 largest(const __m256 x[EIGHT], const int count)
+{
+    __m128 first = largest_of_four(x);
+    return _mm256_set_m128(count > 4 ? largest_of_four(x + 4) : first, first);
+}
+
+INLINE __m256 trees(const __m256 low[EIGHT], const __m256 high[EIGHT], const int count)
+{
+    __m128 first = four_trees(low, high);
+    return _mm256_set_m128(count > 4 ? four_trees(low + 4, high + 4) : first, first);
+}
+
 /* Scores of the page; returns the largest of each query. Which of two equal
  * zeros that is changes nothing: exp(+0) = exp(-0). */
-INLINE __m128 score_page(float weights[][PAGE], const struct page *page,
+INLINE __m256 score_page(float weights[][PAGE], const struct page *page,
                          const struct query *queries, int32_t type, const int count)
 {
     const int span = type == LOAM_KV_Q8_0 ? 2 : span_of(count);
     const size_t step = 8 * (size_t)span;
     const __m256 scale = _mm256_set1_ps(page->scale);
-    __m256 most[QUERIES];
-    for (int h = 0; h < QUERIES; h++)
+    __m256 most[EIGHT];
+    for (int h = 0; h < EIGHT; h++)
         most[h] = minus_infinity();
     for (size_t p = page->begin & ~(step - 1); p < page->end; p += step) {
         __m256 s[QUERIES][MAX_SPAN];
@@ -185,7 +214,7 @@ INLINE __m128 score_page(float weights[][PAGE], const struct page *page,
                 _mm256_storeu_ps(weights[h] + at, x);
             }
     }
-    return largest(most);
+    return largest(most, count);
 }
 
 /* Scores of a query become weights, whose sum is taken in 16 lanes. */
@@ -211,24 +240,21 @@ INLINE void weigh(__m256 *low_sum, __m256 *high_sum, float *weights, const struc
  * page goes the same way from M = m and L = 0, which leaves l as it is: both
  * factors are 1.
  */
-INLINE void merge(struct query *queries, __m128 m, __m128 l, const int count)
+INLINE void merge(struct query *queries, __m256 m, __m256 l, const int count)
 {
-    float before_m[QUERIES], before_l[QUERIES] = {0}, after[4][QUERIES];
-    _mm_storeu_ps(before_m, m);
+    float before_m[EIGHT], before_l[EIGHT] = {0}, after[4][EIGHT];
+    _mm256_storeu_ps(before_m, m);
     for (int h = 0; h < count; h++)
         if (queries[h].merges) {
             before_m[h] = queries[h].m;
             before_l[h] = queries[h].l;
         }
-    __m128 old = _mm_setr_ps(before_m[0], before_m[1], before_m[2], before_m[3]);
-    __m128 sum = _mm_setr_ps(before_l[0], before_l[1], before_l[2], before_l[3]);
-    __m128 all = _mm_max_ps(m, old);
-    __m256 factors = exp8_negative(_mm256_set_m128(_mm_sub_ps(m, all), _mm_sub_ps(old, all)));
-    __m128 a = _mm256_castps256_ps128(factors), b = _mm256_extractf128_ps(factors, 1);
-    _mm_storeu_ps(after[0], all);
-    _mm_storeu_ps(after[1], _mm_fmadd_ps(l, b, _mm_mul_ps(sum, a)));
-    _mm_storeu_ps(after[2], a);
-    _mm_storeu_ps(after[3], b);
+    __m256 old = _mm256_loadu_ps(before_m), all = _mm256_max_ps(m, old);
+    __m256 a = exp8_negative(_mm256_sub_ps(old, all)), b = exp8_negative(_mm256_sub_ps(m, all));
+    _mm256_storeu_ps(after[0], all);
+    _mm256_storeu_ps(after[1], _mm256_fmadd_ps(l, b, _mm256_mul_ps(_mm256_loadu_ps(before_l), a)));
+    _mm256_storeu_ps(after[2], a);
+    _mm256_storeu_ps(after[3], b);
     for (int h = 0; h < count; h++) {
         queries[h].m = after[0][h];
         queries[h].l = after[1][h];
@@ -246,7 +272,7 @@ INLINE void scale_weights(float weights[][PAGE], const struct page *page, size_t
     const unsigned char *scales = page->values + (page->value_width + 2 * g) * PAGE;
     for (size_t p = page->begin & ~(size_t)7; p < page->end; p += 8) {
         __m256 d = widen(scales, p, LOAM_KV_F16);
-        fetch_ahead(page, scales + 2 * p);
+        ask(page, scales + 2 * p);
         for (int h = 0; h < count; h++)
             _mm256_storeu_ps(weights[QUERIES + h] + p,
                              _mm256_mul_ps(_mm256_loadu_ps(weights[h] + p), d));
@@ -284,11 +310,12 @@ INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
 {
     float(*factors)[PAGE] = weights + (type == LOAM_KV_Q8_0 ? QUERIES : 0);
     const size_t bytes = type == LOAM_KV_F32 ? 4 : type == LOAM_KV_F16 ? 2 : 1;
+#pragma GCC unroll 2
     for (size_t p = begin; p < end; p++) {
         __m256 v[MAX_SPAN];
         for (int j = 0; j < span; j++)
             v[j] = value(page, p, i + 8 * (size_t)j, j + 1 == span ? last : 8, type);
-        fetch_ahead(page, page->values + (p * page->value_width + i) * bytes);
+        ask(page, page->values + (p * page->value_width + i) * bytes);
         for (int h = 0; h < count; h++) {
             __m256 e = _mm256_broadcast_ss(factors[h] + p);
             if (all || (p >= queries[h].page_begin && p < queries[h].page_end))
@@ -334,16 +361,16 @@ INLINE void add_page(const struct page *page, struct query *queries, float weigh
 {
     /* q8_0: the dimensions of a register block share a group */
     const int span = type == LOAM_KV_Q8_0 && count == 1 ? 4 : span_of(count);
-    float most[QUERIES];
-    __m256 low[QUERIES], high[QUERIES];
+    float most[EIGHT];
+    __m256 low[EIGHT], high[EIGHT];
     size_t width = page->value_width, i = 0;
-    __m128 m = score_page(weights, page, queries, type, count);
-    _mm_storeu_ps(most, m);
-    for (int h = 0; h < QUERIES; h++)
+    __m256 m = score_page(weights, page, queries, type, count);
+    _mm256_storeu_ps(most, m);
+    for (int h = 0; h < EIGHT; h++)
         low[h] = high[h] = _mm256_setzero_ps();
     for (int h = 0; h < count; h++)
         weigh(&low[h], &high[h], weights[h], &queries[h], most[h]);
-    merge(queries, m, trees(low, high), count);
+    merge(queries, m, trees(low, high, count), count);
     for (; i + 8 * (size_t)span <= width; i += 8 * (size_t)span) {
         if (type == LOAM_KV_Q8_0 && i % GROUP == 0)
             scale_weights(weights, page, i / GROUP, count);
@@ -356,21 +383,34 @@ INLINE void add_page(const struct page *page, struct query *queries, float weigh
     }
 }
 
+/* Whether the page asks is a constant in each case. */
 INLINE void add_page_for(int count, const struct page *page, struct query *queries,
                          const struct scratch *scratch, int32_t type)
 {
+    struct page asking = *page, quiet = *page;
+    asking.asks = true;
+    quiet.asks = false;
     switch (count) {
+    case 6:
+        if (page->near | page->far)
+            add_page(&asking, queries, scratch->weights, type, 6);
+        else
+            add_page(&quiet, queries, scratch->weights, type, 6);
+        break;
+    case 5:
+        add_page(&asking, queries, scratch->weights, type, 5);
+        break;
     case 4:
-        add_page(page, queries, scratch->weights, type, 4);
+        add_page(&asking, queries, scratch->weights, type, 4);
         break;
     case 3:
-        add_page(page, queries, scratch->weights, type, 3);
+        add_page(&asking, queries, scratch->weights, type, 3);
         break;
     case 2:
-        add_page(page, queries, scratch->weights, type, 2);
+        add_page(&asking, queries, scratch->weights, type, 2);
         break;
     default:
-        add_page(page, queries, scratch->weights, type, 1);
+        add_page(&asking, queries, scratch->weights, type, 1);
     }
 }
 
@@ -429,12 +469,18 @@ static __attribute__((noinline)) void attention_f16(const struct attention_tile 
 
 static __attribute__((noinline)) void attention_q8_0(const struct attention_tile *tile)
 {
-    struct query queries[QUERIES];
-    struct integers integers[QUERIES];
-    float weights[2 * QUERIES][PAGE];
-    for (size_t j = 0; j < QUERIES; j++)
+    struct query queries[TOGETHER];
+    struct integers integers[TOGETHER];
+    int32_t pairs[INTEGERS];
+    float scales[INTEGERS / (GROUP / 2)], weights[2 * QUERIES][PAGE];
+    size_t groups = (tile->layout->key_width + GROUP - 1) / GROUP;
+    size_t most = loam_min(TOGETHER, INTEGERS / (groups * (GROUP / 2)));
+    for (size_t j = 0; j < most; j++) {
+        integers[j].pairs = pairs + j * groups * (GROUP / 2);
+        integers[j].scales = scales + j * groups;
         queries[j].integers = &integers[j];
-    attention(tile, queries, &(struct scratch){.weights = weights}, QUERIES, LOAM_KV_Q8_0);
+    }
+    attention(tile, queries, &(struct scratch){.weights = weights}, most, LOAM_KV_Q8_0);
 }
 
 void loam_avx2_attention(const struct attention_tile *tile)

@@ -40,6 +40,7 @@ struct page {
     size_t begin, end;               /* seen by at least one query */
     size_t common_begin, common_end; /* seen by all */
     uintptr_t near, far;             /* from this page to the next and the one after it, or 0 */
+    bool asks;                       /* for those two; for levels that look */
 };
 
 /* Asks for the lines of the next pages that correspond to `at` of this one: pages
