@@ -310,7 +310,6 @@ INLINE void add_values(__m256 o[QUERIES][MAX_SPAN], const struct page *page,
 {
     float(*factors)[PAGE] = weights + (type == LOAM_KV_Q8_0 ? QUERIES : 0);
     const size_t bytes = type == LOAM_KV_F32 ? 4 : type == LOAM_KV_F16 ? 2 : 1;
-#pragma GCC unroll 2
     for (size_t p = begin; p < end; p++) {
         __m256 v[MAX_SPAN];
         for (int j = 0; j < span; j++)
