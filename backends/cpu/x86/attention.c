@@ -28,7 +28,7 @@ enum {
     TOGETHER = 64,
     GROUP = 32,
     MAX_SPAN = 8,
-    INTEGERS = 4096 /* words of quantised queries at once: seven of the widest */
+    INTEGERS = 4096 /* words of quantised queries at once: eight of the widest */
 };
 
 /* A query of q8_0 keys: two dimensions in a word, and the scales of groups. */
