@@ -252,12 +252,7 @@ INLINE void panel(const struct linear_tile *tile, const unsigned char *weights, 
         acc[r] = _mm512_setzero_ps();
     for (size_t k = 0; k < width; k += shape.elements) {
         size_t blocks = loam_min(shape.elements, width - k) / shape.block;
-        if (rows == 1) { /* the unit asks for its numbers itself */
-            stream_lines(weights, shape.numbers);
-            stream_lines(weights + shape.numbers_end, shape.bytes - shape.numbers_end);
-        } else if (first_row == 0) {
-            stream_lines(weights, shape.bytes);
-        }
+        stream_unit(weights, shape, first_row, rows);
         unit(acc, weights, &x, blocks, rows);
         weights += shape.bytes;
         x.q += shape.elements;

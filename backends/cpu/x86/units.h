@@ -3,6 +3,7 @@
 #ifndef LOAM_BACKENDS_CPU_X86_UNITS_H
 #define LOAM_BACKENDS_CPU_X86_UNITS_H
 
+#include "cpu/x86/stream.h"
 #include "quant/blocks.h"
 
 /* In one row's product, whoever multiplies the numbers also asks for their lines ahead
@@ -29,5 +30,17 @@ struct unit_shape {
 #define UNIT_Q6_K                                                                                  \
     ((struct unit_shape){256, 256, sizeof(struct unit_q6_k), offsetof(struct unit_q6_k, pairs),    \
                          offsetof(struct unit_q6_k, d)})
+
+/* Asks for a unit ahead, for `rows` rows from first_row: the first of all rows do. */
+INLINE void stream_unit(const unsigned char *unit, struct unit_shape shape, size_t first_row,
+                        int rows)
+{
+    if (rows == 1) { /* whoever multiplies asks for the numbers */
+        stream_lines(unit, shape.numbers);
+        stream_lines(unit + shape.numbers_end, shape.bytes - shape.numbers_end);
+    } else if (first_row == 0) {
+        stream_lines(unit, shape.bytes);
+    }
+}
 
 #endif
