@@ -86,13 +86,15 @@ static void check(void)
  * in the midst of them. */
 static void check_deep(void)
 {
-    static const struct shape shapes[] = {{64, 64, 8}, {128, 128, 4}, {80, 96, 3}};
+    static const struct shape shapes[] = {{64, 64, 8},  {128, 128, 4}, {80, 96, 3},
+                                          {145, 48, 5}, {33, 16, 3},   {256, 80, 5}};
+    static const size_t rows[] = {8, 8, 8, 7, 9, 5};
     static const size_t windows[] = {0, 300, 384};
     for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++)
         for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++)
             for (size_t j = 0; j < LOAM_COUNT_OF(windows); j++) {
                 struct attention a;
-                prepare(&a, type, &shapes[i], 505 + 7 * j, 8, windows[j], VALUES_PLAIN);
+                prepare(&a, type, &shapes[i], 505 + 7 * j, rows[i], windows[j], VALUES_PLAIN);
                 compare(&a);
                 kernels_forget();
             }

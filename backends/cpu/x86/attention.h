@@ -13,6 +13,7 @@
 #include "cpu/x86/float8.h"
 
 struct integers; /* a quantised query, as the level likes it */
+union wide_page; /* a piece of a page, widened for many queries; level avx2 */
 
 struct query {
     const float *q; /* key_width numbers */
@@ -30,6 +31,7 @@ struct query {
 struct scratch {
     float (*weights)[PAGE]; /* of the queries that go to it at once: scores, then exp(score - m) */
     float *wide;            /* keys or values as f32, at the level avx512 */
+    union wide_page *room;  /* the same at the level avx2 */
 };
 
 /* One page as some queries see it. */
