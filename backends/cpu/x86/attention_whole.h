@@ -61,8 +61,6 @@ INLINE void widen_keys(union wide_page *room, const struct page *page, size_t p,
 {
     const unsigned char *keys = page->keys, *scales = keys + page->key_width * PAGE;
     for (size_t i = begin; i < end; i += 2) {
-        /* the first half of the positions asks for the first of both lines */
-        fetch_ahead(page, keys + (i + p / BLOCK) * PAGE);
         for (size_t j = 0; j < BLOCK; j += 16) {
             const __m128i *row = (const __m128i *)(const void *)(keys + i * PAGE + p + j);
             __m128i even = _mm_loadu_si128(row), odd = _mm_setzero_si128();
@@ -75,7 +73,6 @@ INLINE void widen_keys(union wide_page *room, const struct page *page, size_t p,
     }
     for (size_t i = begin; i < end; i += GROUP) {
         size_t at = i / GROUP * PAGE + p;
-        fetch_ahead(page, scales + 2 * at);
         for (size_t j = 0; j < BLOCK; j += 8)
             room->key_scales[(i - begin) / GROUP][j / 8] = widen(scales, at + j, LOAM_KV_F16);
     }
@@ -126,14 +123,40 @@ static __attribute__((noinline)) void add_scores_of(size_t count, float (*scores
     FOR_COUNT(count, add_scores, scores, queries, room, begin, end);
 }
 
+/* Memory that is still to be asked for in the next pages, `step` bytes with each set:
+ * more at once than the core can wait for would stall. */
+struct lines {
+    const unsigned char *at;
+    size_t left, step;
+};
+
+/* The keys or values of a page, in `times` passes of `count` queries. */
+INLINE struct lines lines_of(const unsigned char *at, size_t width, size_t times, size_t count)
+{
+    size_t bytes = (width + (width + GROUP - 1) / GROUP * 2) * PAGE;
+    size_t sets = times * ((count + QUERIES - 1) / QUERIES);
+    return (struct lines){at, bytes, (bytes / 64 + sets - 1) / sets * 64};
+}
+
+INLINE void ask_for(const struct page *page, struct lines *lines)
+{
+    size_t now = loam_min(lines->step, lines->left);
+    for (size_t i = 0; i < now; i += 64)
+        fetch_ahead(page, lines->at + i);
+    lines->at += now;
+    lines->left -= now;
+}
+
 INLINE void score_whole(const struct page *page, const struct query *queries,
-                        const struct scratch *scratch, size_t count, size_t p, size_t begin)
+                        const struct scratch *scratch, size_t count, size_t p, size_t begin,
+                        struct lines *lines)
 {
     size_t end = loam_min(begin + WIDTH, page->key_width);
     widen_keys(scratch->room, page, p, begin, end);
     for (size_t i = 0, size; i < count; i += size) {
         float(*scores)[PAGE] = (float(*)[PAGE])(scratch->weights[i] + p);
         size = next_set(count - i);
+        ask_for(page, lines);
         add_scores_of(size, scores, queries + i, scratch->room, begin, end);
     }
 }
@@ -174,12 +197,9 @@ INLINE void widen_values(union wide_page *room, const struct page *page, size_t 
 {
     const unsigned char *scales = page->values + (page->value_width + i / GROUP * 2) * PAGE;
     for (size_t p = 0; p < PAGE; p++) {
-        fetch_ahead(page, page->values + p * page->value_width + i);
         for (size_t j = 0; j < dimensions; j += 8)
             _mm256_storeu_ps(room->values[p] + j, value(page, p, i + j, 8, LOAM_KV_Q8_0));
     }
-    fetch_ahead(page, scales);
-    fetch_ahead(page, scales + 64);
     for (size_t p = 0; p < PAGE; p += 8)
         _mm256_storeu_ps(room->value_scales + p, widen(scales, p, LOAM_KV_F16));
 }
@@ -221,33 +241,43 @@ static __attribute__((noinline)) void sum_whole_of(size_t count, const struct qu
     FOR_COUNT(count, sum_whole, queries, room, weights, i, dimensions);
 }
 
+INLINE void value_whole(const struct page *page, const struct query *queries,
+                        const struct scratch *scratch, size_t count, size_t begin,
+                        struct lines *lines)
+{
+    size_t dimensions = loam_min(GROUP, page->value_width - begin);
+    widen_values(scratch->room, page, begin, dimensions);
+    for (size_t i = 0, size; i < count; i += size) {
+        size = next_set(count - i);
+        ask_for(page, lines);
+        sum_whole_of(size, queries + i, scratch->room, scratch->weights + i, begin, dimensions);
+    }
+}
+
 /* ---- pages ------------------------------------------------------------------- */
 
-/* f16 costs as little to widen for each set. */
+/* f16 costs as little to widen for each set, and so does q8_0 for a row of 8 heads. */
 INLINE bool likes_whole_pages(const struct page *page, size_t count, int32_t type)
 {
-    return type == LOAM_KV_Q8_0 && count >= 4 * QUERIES && page->value_width % 16 == 0;
+    return type == LOAM_KV_Q8_0 && count >= 2 * QUERIES && page->value_width % 16 == 0;
 }
 
 INLINE size_t add_whole_page(const struct page *page, struct query *queries,
                              const struct scratch *scratch, size_t count)
 {
-    size_t size;
+    size_t size, passes = PAGE / BLOCK * ((page->key_width + WIDTH - 1) / WIDTH);
+    struct lines lines = lines_of(page->keys, page->key_width, passes, count);
     for (size_t p = 0; p < PAGE; p += BLOCK)
         for (size_t i = 0; i < page->key_width; i += WIDTH)
-            score_whole(page, queries, scratch, count, p, i);
+            score_whole(page, queries, scratch, count, p, i, &lines);
     for (size_t i = 0; i < count; i += size) {
         size = next_set(count - i);
         weigh_whole_of(size, scratch->weights + i, queries + i, page->scale);
     }
-    for (size_t i = 0; i < page->value_width; i += GROUP) {
-        size_t dimensions = loam_min(GROUP, page->value_width - i);
-        widen_values(scratch->room, page, i, dimensions);
-        for (size_t j = 0; j < count; j += size) {
-            size = next_set(count - j);
-            sum_whole_of(size, queries + j, scratch->room, scratch->weights + j, i, dimensions);
-        }
-    }
+    passes = (page->value_width + GROUP - 1) / GROUP;
+    lines = lines_of(page->values, page->value_width, passes, count);
+    for (size_t i = 0; i < page->value_width; i += GROUP)
+        value_whole(page, queries, scratch, count, i, &lines);
     return count;
 }
 
