@@ -14,7 +14,10 @@
 
 #include "quant/integers.h"
 
-enum { PART = 64 /* rows for which a unit is unpacked once */ };
+enum {
+    PART = 64,        /* rows for which a unit is unpacked once */
+    MOST_BY_ROWS = 16 /* as in linear_integers.h */
+};
 
 /* sum[r] += products of 16 numbers, words q[0] to q[3], plus 128. */
 INLINE void add_sixteen(__m512i sum[ROWS], const int8_t (*q)[PANEL_ROWS][4], const int8_t *x,
@@ -169,6 +172,8 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
 void loam_avx512_linear_integers(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
+    if (tile->rows <= MOST_BY_ROWS && loam_avx2_linear_integer_rows(tile))
+        return;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)
             integers_panel(tile, output, row, loam_min(PART, tile->rows - row));

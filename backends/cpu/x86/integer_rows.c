@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The layouts of blocks are those of the types' files in lib/quant. */
+#include "cpu/x86/integer_rows.h"
+#include "cpu/kernels.h"
+#include "cpu/x86/float8.h"
+#include "quant/codecs.h"
+#include "quant/curves.h"
+
+/* ---- numbers ------------------------------------------------------------------ */
+
+INLINE uint16_t u16_at(const unsigned char *bytes)
+{
+    uint16_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+INLINE float half_at(const unsigned char *bytes)
+{
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(u16_at(bytes))));
+}
+
+INLINE __m256i bytes_at(const void *bytes)
+{
+    return _mm256_loadu_si256(bytes);
+}
+
+/* The nibbles of 16 bytes: low ones, then high ones. */
+INLINE __m256i nibbles_of(const void *bytes)
+{
+    __m128i both = _mm_loadu_si128(bytes);
+    __m256i apart = _mm256_set_m128i(_mm_srli_epi16(both, 4), both);
+    return _mm256_and_si256(apart, _mm256_set1_epi8(15));
+}
+
+/* The same by a curve. */
+INLINE __m256i on_curve(const int8_t curve[16], const void *bytes)
+{
+    __m256i numbers = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)curve));
+    return _mm256_shuffle_epi8(numbers, nibbles_of(bytes));
+}
+
+/* Byte i is 16 where bit i of the four bytes is set, else 0. */
+INLINE __m256i fifth_bits(const unsigned char *bytes)
+{
+    const __m256i bit = _mm256_set1_epi64x((int64_t)0x8040201008040201u);
+    const __m256i from = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    int32_t word;
+    memcpy(&word, bytes, sizeof word);
+    __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(word), from);
+    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+    return _mm256_and_si256(set, _mm256_set1_epi8(16));
+}
+
+INLINE void put_numbers(int8_t *out, __m256i numbers)
+{
+    _mm256_store_si256((__m256i *)(void *)out, numbers);
+}
+
+/* ---- types whose steps have 32 numbers ------------------------------------------- */
+
+enum form { Q4_1, Q5_0, Q5_1, IQ4_NL, MXFP4 };
+
+/* 2^(e - 128) of the low bytes e of eight: subnormal for 0 and 1. */
+INLINE __m256 powers_of_two(__m128i pairs)
+{
+    __m256i e = _mm256_cvtepu16_epi32(_mm_and_si128(pairs, _mm_set1_epi16(255)));
+    __m256i one = _mm256_set1_epi32(1);
+    __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, one), 23);
+    __m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(subnormal, normal, _mm256_cmpgt_epi32(e, one)));
+}
+
+INLINE __m256i numbers_of(const unsigned char *block, enum form form)
+{
+    switch (form) {
+    case Q4_1:
+        return nibbles_of(block + 4);
+    case Q5_0:
+        return _mm256_or_si256(nibbles_of(block + 6), fifth_bits(block + 2));
+    case Q5_1:
+        return _mm256_or_si256(nibbles_of(block + 8), fifth_bits(block + 4));
+    case IQ4_NL:
+        return on_curve(loam_curve_iq4, block + 2);
+    default:
+        return on_curve(loam_curve_e2m1, block + 1);
+    }
+}
+
+/* 16 bits of each of eight rows, together in a register: through memory they would be
+ * waited for. */
+INLINE __m128i eight_at(const unsigned char *at, size_t row_bytes)
+{
+    short v[EIGHT_ROWS];
+    for (size_t o = 0; o < EIGHT_ROWS; o++)
+        v[o] = (short)u16_at(at + o * row_bytes);
+    return _mm_setr_epi16(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+}
+
+INLINE void unpack_steps(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                         size_t blocks, size_t block_bytes, enum form form)
+{
+    for (size_t b = 0; b < blocks; b++, rows += block_bytes) {
+        for (size_t o = 0; o < EIGHT_ROWS; o++)
+            put_numbers(out->q[o] + 32 * b, numbers_of(rows + o * row_bytes, form));
+        __m128i first = eight_at(rows, row_bytes);
+        _mm256_storeu_ps(out->d[b], form == MXFP4 ? powers_of_two(first) : _mm256_cvtph_ps(first));
+        if (form == Q4_1 || form == Q5_1)
+            _mm256_storeu_ps(out->dmin[b],
+                             _mm256_xor_ps(_mm256_cvtph_ps(eight_at(rows + 2, row_bytes)),
+                                           _mm256_set1_ps(-0.0f)));
+    }
+}
+
+static void unpack_q4_1(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    unpack_steps(out, rows, row_bytes, blocks, 20, Q4_1);
+}
+
+static void unpack_q5_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    unpack_steps(out, rows, row_bytes, blocks, 22, Q5_0);
+}
+
+static void unpack_q5_1(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    unpack_steps(out, rows, row_bytes, blocks, 24, Q5_1);
+}
+
+static void unpack_iq4_nl(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                          size_t blocks)
+{
+    unpack_steps(out, rows, row_bytes, blocks, 18, IQ4_NL);
+}
+
+static void unpack_mxfp4(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                         size_t blocks)
+{
+    unpack_steps(out, rows, row_bytes, blocks, 17, MXFP4);
+}
+
+/* ---- types of 256 numbers with integer scales ------------------------------------- */
+
+INLINE void put_16(int16_t out[16], __m128i signed_bytes)
+{
+    _mm256_storeu_si256((__m256i *)(void *)out, _mm256_cvtepi8_epi16(signed_bytes));
+}
+
+static void unpack_iq4_xs(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                          size_t blocks)
+{
+    (void)blocks; /* one */
+    for (size_t o = 0; o < EIGHT_ROWS; o++) {
+        const unsigned char *block = rows + o * row_bytes;
+        uint32_t low;
+        memcpy(&low, block + 4, sizeof low);
+        uint64_t lows = _pdep_u64(low, 0x0F0F0F0F0F0F0F0Fu);
+        uint64_t highs = _pdep_u64(u16_at(block + 2), 0x3030303030303030u);
+        __m128i scales = _mm_cvtsi64_si128((int64_t)(lows | highs));
+        scales = _mm_sub_epi8(scales, _mm_set1_epi8(32));
+        put_16(out->scales[o], _mm_unpacklo_epi8(scales, scales));
+        out->d[0][o] = half_at(block);
+        for (size_t b = 0; b < 8; b++)
+            put_numbers(out->q[o] + 32 * b, on_curve(loam_curve_iq4, block + 8 + 16 * b));
+    }
+}
+
+/* Numbers 128 h + 32 j of two bits. */
+INLINE __m256i two_bits(const unsigned char *qs, size_t h, size_t j)
+{
+    return _mm256_and_si256(_mm256_srli_epi16(bytes_at(qs + 32 * h), 2 * (int)j),
+                            _mm256_set1_epi8(3));
+}
+
+static void unpack_q2_k(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    (void)blocks; /* one */
+    for (size_t o = 0; o < EIGHT_ROWS; o++) {
+        const unsigned char *block = rows + o * row_bytes;
+        __m128i both = _mm_loadu_si128((const void *)block), low = _mm_set1_epi8(15);
+        put_16(out->scales[o], _mm_and_si128(both, low));
+        put_16(out->mins[o], _mm_and_si128(_mm_srli_epi16(both, 4), low));
+        out->d[0][o] = half_at(block + 80);
+        out->dmin[0][o] = half_at(block + 82);
+        for (size_t h = 0; h < 2; h++)
+            for (size_t j = 0; j < 4; j++)
+                put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block + 16, h, j));
+    }
+}
+
+/* Six bits each: the low ones as nibbles of bytes 0 to 7, the high ones as pairs of bits
+ * of the others; 32 comes off. */
+INLINE __m128i q3_k_scales(const unsigned char *bytes)
+{
+    const __m128i nibble = _mm_set1_epi8(15), pair = _mm_set1_epi8(3);
+    int32_t word;
+    memcpy(&word, bytes + 8, sizeof word);
+    __m128i low = _mm_loadl_epi64((const void *)bytes);
+    low = _mm_and_si128(_mm_unpacklo_epi64(low, _mm_srli_epi16(low, 4)), nibble);
+    __m128i high = _mm_srlv_epi32(_mm_set1_epi32(word), _mm_setr_epi32(0, 2, 4, 6));
+    high = _mm_slli_epi16(_mm_and_si128(high, pair), 4);
+    return _mm_sub_epi8(_mm_or_si128(low, high), _mm_set1_epi8(32));
+}
+
+static void unpack_q3_k(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    (void)blocks; /* one */
+    for (size_t o = 0; o < EIGHT_ROWS; o++) {
+        const unsigned char *block = rows + o * row_bytes;
+        __m256i thirds = bytes_at(block);
+        put_16(out->scales[o], q3_k_scales(block + 96));
+        out->d[0][o] = half_at(block + 108);
+        for (size_t h = 0; h < 2; h++)
+            for (size_t j = 0; j < 4; j++) {
+                __m256i third = _mm256_srli_epi16(thirds, 4 * (int)h + (int)j);
+                third = _mm256_slli_epi16(_mm256_and_si256(third, _mm256_set1_epi8(1)), 2);
+                __m256i q = _mm256_or_si256(two_bits(block + 32, h, j), third);
+                put_numbers(out->q[o] + 128 * h + 32 * j, q);
+            }
+    }
+}
+
+static void unpack_tq2_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                         size_t blocks)
+{
+    (void)blocks; /* one */
+    for (size_t o = 0; o < EIGHT_ROWS; o++) {
+        const unsigned char *block = rows + o * row_bytes;
+        put_16(out->scales[o], _mm_set1_epi8(1));
+        out->d[0][o] = half_at(block + 64);
+        for (size_t h = 0; h < 2; h++)
+            for (size_t j = 0; j < 4; j++)
+                put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block, h, j));
+    }
+}
+
+/* ---- all ---------------------------------------------------------------------------- */
+
+const struct row_unpacker *loam_avx2_row_unpacker(const struct weight_type *type)
+{
+    static const struct row_unpacker all[] = {
+        {&loam_type_q4_1, unpack_q4_1, false, 0},    {&loam_type_q5_0, unpack_q5_0, false, 16},
+        {&loam_type_q5_1, unpack_q5_1, false, 0},    {&loam_type_q2_k, unpack_q2_k, false, 0},
+        {&loam_type_q3_k, unpack_q3_k, false, 4},    {&loam_type_iq4_nl, unpack_iq4_nl, true, 0},
+        {&loam_type_iq4_xs, unpack_iq4_xs, true, 0}, {&loam_type_tq2_0, unpack_tq2_0, false, 1},
+        {&loam_type_mxfp4, unpack_mxfp4, true, 0}};
+    for (size_t i = 0; i < LOAM_COUNT_OF(all); i++)
+        if (all[i].type == type)
+            return &all[i];
+    return NULL;
+}
