@@ -127,9 +127,9 @@ static void one_panel(const struct linear_tile *tile, const struct row_unpacker 
     memset(acc, 0, rows * sizeof *acc);
     for (size_t k = 0; k < width; k += elements, unit += bytes) {
         size_t count = loam_min(elements, width - k);
-        if (first_row == 0)
-            stream_lines(unit, bytes);
         for (size_t o = 0; o < PANEL_ROWS; o += EIGHT_ROWS) {
+            for (size_t line = 0; first_row == 0 && line < bytes / 2; line += 64)
+                stream_line_ahead(unit + o * row_bytes + line, tile->ahead.far, tile->ahead.near);
             unpacker->unpack(&unpacked, unit + o * row_bytes, row_bytes,
                              count / type->block_elements);
             for (size_t r = 0; r < rows; r++) {
