@@ -15,6 +15,8 @@
  * for one query the reading of keys and values. Beside work on the core's other
  * half it is the instructions: 26 for 12 fma.
  *
+ * Pages of q8_0 that many queries see whole are taken by attention_whole.h.
+ *
  * Positions that a query does not see may be loaded; their scores become
  * -infinity, their weights +0, which change no sum, and their values are skipped.
  */

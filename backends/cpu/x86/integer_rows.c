@@ -124,35 +124,18 @@ INLINE void unpack_steps(struct integer_rows *out, const unsigned char *rows, si
     }
 }
 
-static void unpack_q4_1(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                        size_t blocks)
-{
-    unpack_steps(out, rows, row_bytes, blocks, 20, Q4_1);
-}
+#define UNPACK_STEPS(name, block_bytes, form)                                                      \
+    static void unpack_##name(struct integer_rows *out, const unsigned char *rows,                 \
+                              size_t row_bytes, size_t blocks)                                     \
+    {                                                                                              \
+        unpack_steps(out, rows, row_bytes, blocks, block_bytes, form);                             \
+    }
 
-static void unpack_q5_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                        size_t blocks)
-{
-    unpack_steps(out, rows, row_bytes, blocks, 22, Q5_0);
-}
-
-static void unpack_q5_1(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                        size_t blocks)
-{
-    unpack_steps(out, rows, row_bytes, blocks, 24, Q5_1);
-}
-
-static void unpack_iq4_nl(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                          size_t blocks)
-{
-    unpack_steps(out, rows, row_bytes, blocks, 18, IQ4_NL);
-}
-
-static void unpack_mxfp4(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                         size_t blocks)
-{
-    unpack_steps(out, rows, row_bytes, blocks, 17, MXFP4);
-}
+UNPACK_STEPS(q4_1, 20, Q4_1)
+UNPACK_STEPS(q5_0, 22, Q5_0)
+UNPACK_STEPS(q5_1, 24, Q5_1)
+UNPACK_STEPS(iq4_nl, 18, IQ4_NL)
+UNPACK_STEPS(mxfp4, 17, MXFP4)
 
 /* ---- types of 256 numbers with integer scales ------------------------------------- */
 
@@ -161,23 +144,18 @@ INLINE void put_16(int16_t out[16], __m128i signed_bytes)
     _mm256_storeu_si256((__m256i *)(void *)out, _mm256_cvtepi8_epi16(signed_bytes));
 }
 
-static void unpack_iq4_xs(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                          size_t blocks)
+static void row_iq4_xs(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        uint32_t low;
-        memcpy(&low, block + 4, sizeof low);
-        uint64_t lows = _pdep_u64(low, 0x0F0F0F0F0F0F0F0Fu);
-        uint64_t highs = _pdep_u64(u16_at(block + 2), 0x3030303030303030u);
-        __m128i scales = _mm_cvtsi64_si128((int64_t)(lows | highs));
-        scales = _mm_sub_epi8(scales, _mm_set1_epi8(32));
-        put_16(out->scales[o], _mm_unpacklo_epi8(scales, scales));
-        out->d[0][o] = half_at(block);
-        for (size_t b = 0; b < 8; b++)
-            put_numbers(out->q[o] + 32 * b, on_curve(loam_curve_iq4, block + 8 + 16 * b));
-    }
+    uint32_t low;
+    memcpy(&low, block + 4, sizeof low);
+    uint64_t lows = _pdep_u64(low, 0x0F0F0F0F0F0F0F0Fu);
+    uint64_t highs = _pdep_u64(u16_at(block + 2), 0x3030303030303030u);
+    __m128i scales = _mm_cvtsi64_si128((int64_t)(lows | highs));
+    scales = _mm_sub_epi8(scales, _mm_set1_epi8(32));
+    put_16(out->scales[o], _mm_unpacklo_epi8(scales, scales));
+    out->d[0][o] = half_at(block);
+    for (size_t b = 0; b < 8; b++)
+        put_numbers(out->q[o] + 32 * b, on_curve(loam_curve_iq4, block + 8 + 16 * b));
 }
 
 /* Numbers 128 h + 32 j of two bits. */
@@ -187,21 +165,16 @@ INLINE __m256i two_bits(const unsigned char *qs, size_t h, size_t j)
                             _mm256_set1_epi8(3));
 }
 
-static void unpack_q2_k(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                        size_t blocks)
+static void row_q2_k(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        __m128i both = _mm_loadu_si128((const void *)block), low = _mm_set1_epi8(15);
-        put_16(out->scales[o], _mm_and_si128(both, low));
-        put_16(out->mins[o], _mm_and_si128(_mm_srli_epi16(both, 4), low));
-        out->d[0][o] = half_at(block + 80);
-        out->dmin[0][o] = half_at(block + 82);
-        for (size_t h = 0; h < 2; h++)
-            for (size_t j = 0; j < 4; j++)
-                put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block + 16, h, j));
-    }
+    __m128i both = _mm_loadu_si128((const void *)block), low = _mm_set1_epi8(15);
+    put_16(out->scales[o], _mm_and_si128(both, low));
+    put_16(out->mins[o], _mm_and_si128(_mm_srli_epi16(both, 4), low));
+    out->d[0][o] = half_at(block + 80);
+    out->dmin[0][o] = half_at(block + 82);
+    for (size_t h = 0; h < 2; h++)
+        for (size_t j = 0; j < 4; j++)
+            put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block + 16, h, j));
 }
 
 /* Six bits each: the low ones as nibbles of bytes 0 to 7, the high ones as pairs of bits
@@ -218,37 +191,27 @@ INLINE __m128i q3_k_scales(const unsigned char *bytes)
     return _mm_sub_epi8(_mm_or_si128(low, high), _mm_set1_epi8(32));
 }
 
-static void unpack_q3_k(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                        size_t blocks)
+static void row_q3_k(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        __m256i thirds = bytes_at(block);
-        put_16(out->scales[o], q3_k_scales(block + 96));
-        out->d[0][o] = half_at(block + 108);
-        for (size_t h = 0; h < 2; h++)
-            for (size_t j = 0; j < 4; j++) {
-                __m256i third = _mm256_srli_epi16(thirds, 4 * (int)h + (int)j);
-                third = _mm256_slli_epi16(_mm256_and_si256(third, _mm256_set1_epi8(1)), 2);
-                __m256i q = _mm256_or_si256(two_bits(block + 32, h, j), third);
-                put_numbers(out->q[o] + 128 * h + 32 * j, q);
-            }
-    }
+    __m256i thirds = bytes_at(block);
+    put_16(out->scales[o], q3_k_scales(block + 96));
+    out->d[0][o] = half_at(block + 108);
+    for (size_t h = 0; h < 2; h++)
+        for (size_t j = 0; j < 4; j++) {
+            __m256i third = _mm256_srli_epi16(thirds, 4 * (int)h + (int)j);
+            third = _mm256_slli_epi16(_mm256_and_si256(third, _mm256_set1_epi8(1)), 2);
+            __m256i q = _mm256_or_si256(two_bits(block + 32, h, j), third);
+            put_numbers(out->q[o] + 128 * h + 32 * j, q);
+        }
 }
 
-static void unpack_tq2_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                         size_t blocks)
+static void row_tq2_0(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        put_16(out->scales[o], _mm_set1_epi8(1));
-        out->d[0][o] = half_at(block + 64);
-        for (size_t h = 0; h < 2; h++)
-            for (size_t j = 0; j < 4; j++)
-                put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block, h, j));
-    }
+    put_16(out->scales[o], _mm_set1_epi8(1));
+    out->d[0][o] = half_at(block + 64);
+    for (size_t h = 0; h < 2; h++)
+        for (size_t j = 0; j < 4; j++)
+            put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block, h, j));
 }
 
 /* ---- types with code books (quant/grids.h) -------------------------------------------- */
@@ -300,96 +263,69 @@ INLINE void put_scale(int16_t *scales, size_t b, uint32_t scale)
     scales[2 * b] = scales[2 * b + 1] = (int16_t)scale;
 }
 
-static void unpack_iq2_xxs(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                           size_t blocks)
+static void row_iq2_xxs(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes, *e = block + 2;
-        out->d[0][o] = half_at(block) * 0.125f;
-        for (size_t b = 0; b < 8; b++, e += 8) {
-            uint32_t signs = u32_at(e + 4);
-            __m256i q = four_entries(loam_grid_iq2_xxs, e[0], e[1], e[2], e[3]);
-            put_scale(out->scales[o], b, 2 * (signs >> 28) + 1);
-            put_numbers(out->q[o] + 32 * b,
-                        with_signs(q, even_signs(_pdep_u32(signs, 0x7F7F7F7Fu))));
-        }
+    const unsigned char *e = block + 2;
+    out->d[0][o] = half_at(block) * 0.125f;
+    for (size_t b = 0; b < 8; b++, e += 8) {
+        uint32_t signs = u32_at(e + 4);
+        __m256i q = four_entries(loam_grid_iq2_xxs, e[0], e[1], e[2], e[3]);
+        put_scale(out->scales[o], b, 2 * (signs >> 28) + 1);
+        put_numbers(out->q[o] + 32 * b, with_signs(q, even_signs(_pdep_u32(signs, 0x7F7F7F7Fu))));
     }
 }
 
-static void unpack_iq2_xs(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                          size_t blocks)
+static void row_iq2_xs(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        uint64_t nibbles;
-        memcpy(&nibbles, block + 66, sizeof nibbles);
-        out->d[0][o] = half_at(block) * 0.125f;
-        put_odd_scales(out->scales[o], nibbles);
-        for (size_t b = 0; b < 8; b++) {
-            uint32_t r[4], sevens = 0;
-            for (size_t l = 0; l < 4; l++) {
-                r[l] = u16_at(block + 2 + 8 * b + 2 * l);
-                sevens |= r[l] >> 9 << 8 * l;
-            }
-            __m256i q =
-                four_entries(loam_grid_iq2_xs, r[0] & 511, r[1] & 511, r[2] & 511, r[3] & 511);
-            put_numbers(out->q[o] + 32 * b, with_signs(q, even_signs(sevens)));
+    uint64_t nibbles;
+    memcpy(&nibbles, block + 66, sizeof nibbles);
+    out->d[0][o] = half_at(block) * 0.125f;
+    put_odd_scales(out->scales[o], nibbles);
+    for (size_t b = 0; b < 8; b++) {
+        uint32_t r[4], sevens = 0;
+        for (size_t l = 0; l < 4; l++) {
+            r[l] = u16_at(block + 2 + 8 * b + 2 * l);
+            sevens |= r[l] >> 9 << 8 * l;
         }
+        __m256i q = four_entries(loam_grid_iq2_xs, r[0] & 511, r[1] & 511, r[2] & 511, r[3] & 511);
+        put_numbers(out->q[o] + 32 * b, with_signs(q, even_signs(sevens)));
     }
 }
 
-static void unpack_iq2_s(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                         size_t blocks)
+static void row_iq2_s(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        uint64_t nibbles;
-        memcpy(&nibbles, block + 74, sizeof nibbles);
-        out->d[0][o] = half_at(block) * 0.125f;
-        put_odd_scales(out->scales[o], nibbles);
-        for (size_t b = 0; b < 8; b++) {
-            const unsigned char *e = block + 2 + 4 * b;
-            uint32_t high = block[66 + b];
-            __m256i q =
-                four_entries(loam_grid_iq2_s, e[0] | (high & 3) << 8, e[1] | (high >> 2 & 3) << 8,
-                             e[2] | (high >> 4 & 3) << 8, e[3] | (high >> 6 & 3) << 8);
-            put_numbers(out->q[o] + 32 * b, with_signs(q, u32_at(block + 34 + 4 * b)));
-        }
+    uint64_t nibbles;
+    memcpy(&nibbles, block + 74, sizeof nibbles);
+    out->d[0][o] = half_at(block) * 0.125f;
+    put_odd_scales(out->scales[o], nibbles);
+    for (size_t b = 0; b < 8; b++) {
+        const unsigned char *e = block + 2 + 4 * b;
+        uint32_t high = block[66 + b];
+        __m256i q =
+            four_entries(loam_grid_iq2_s, e[0] | (high & 3) << 8, e[1] | (high >> 2 & 3) << 8,
+                         e[2] | (high >> 4 & 3) << 8, e[3] | (high >> 6 & 3) << 8);
+        put_numbers(out->q[o] + 32 * b, with_signs(q, u32_at(block + 34 + 4 * b)));
     }
 }
 
-static void unpack_iq3_xxs(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                           size_t blocks)
+static void row_iq3_xxs(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        out->d[0][o] = half_at(block) * 0.25f;
-        for (size_t b = 0; b < 8; b++) {
-            uint32_t signs = u32_at(block + 66 + 4 * b);
-            __m256i q = eight_entries(loam_grid_iq3_xxs, block + 2 + 8 * b, 0);
-            put_scale(out->scales[o], b, 2 * (signs >> 28) + 1);
-            put_numbers(out->q[o] + 32 * b,
-                        with_signs(q, even_signs(_pdep_u32(signs, 0x7F7F7F7Fu))));
-        }
+    out->d[0][o] = half_at(block) * 0.25f;
+    for (size_t b = 0; b < 8; b++) {
+        uint32_t signs = u32_at(block + 66 + 4 * b);
+        __m256i q = eight_entries(loam_grid_iq3_xxs, block + 2 + 8 * b, 0);
+        put_scale(out->scales[o], b, 2 * (signs >> 28) + 1);
+        put_numbers(out->q[o] + 32 * b, with_signs(q, even_signs(_pdep_u32(signs, 0x7F7F7F7Fu))));
     }
 }
 
-static void unpack_iq3_s(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                         size_t blocks)
+static void row_iq3_s(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        out->d[0][o] = half_at(block);
-        for (size_t b = 0; b < 8; b++) {
-            __m256i q = eight_entries(loam_grid_iq3_s, block + 2 + 8 * b, block[66 + b]);
-            put_scale(out->scales[o], b, 2u * (block[106 + b / 2] >> 4 * (b % 2) & 15u) + 1);
-            put_numbers(out->q[o] + 32 * b, with_signs(q, u32_at(block + 74 + 4 * b)));
-        }
+    out->d[0][o] = half_at(block);
+    for (size_t b = 0; b < 8; b++) {
+        __m256i q = eight_entries(loam_grid_iq3_s, block + 2 + 8 * b, block[66 + b]);
+        put_scale(out->scales[o], b, 2u * (block[106 + b / 2] >> 4 * (b % 2) & 15u) + 1);
+        put_numbers(out->q[o] + 32 * b, with_signs(q, u32_at(block + 74 + 4 * b)));
     }
 }
 
@@ -401,47 +337,56 @@ INLINE __m256i off_center(__m256i numbers, uint32_t down)
     return _mm256_add_epi8(numbers, _mm256_or_si256(is_down, _mm256_set1_epi8(1)));
 }
 
-static void unpack_iq1_s(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                         size_t blocks)
+static void row_iq1_s(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        out->d[0][o] = half_at(block) * 0.125f;
-        for (size_t b = 0; b < 8; b++) {
-            const unsigned char *e = block + 2 + 4 * b;
-            uint32_t high = u16_at(block + 34 + 2 * b);
-            __m256i q =
-                four_entries(loam_grid_iq1, e[0] | (high & 7) << 8, e[1] | (high >> 3 & 7) << 8,
-                             e[2] | (high >> 6 & 7) << 8, e[3] | (high >> 9 & 7) << 8);
-            put_scale(out->scales[o], b, 2 * (high >> 12 & 7) + 1);
-            put_numbers(out->q[o] + 32 * b, off_center(q, high >> 15 ? 15 : 0));
-        }
+    out->d[0][o] = half_at(block) * 0.125f;
+    for (size_t b = 0; b < 8; b++) {
+        const unsigned char *e = block + 2 + 4 * b;
+        uint32_t high = u16_at(block + 34 + 2 * b);
+        __m256i q = four_entries(loam_grid_iq1, e[0] | (high & 7) << 8, e[1] | (high >> 3 & 7) << 8,
+                                 e[2] | (high >> 6 & 7) << 8, e[3] | (high >> 9 & 7) << 8);
+        put_scale(out->scales[o], b, 2 * (high >> 12 & 7) + 1);
+        put_numbers(out->q[o] + 32 * b, off_center(q, high >> 15 ? 15 : 0));
     }
 }
 
-static void unpack_iq1_m(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                         size_t blocks)
+static void row_iq1_m(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    (void)blocks; /* one */
-    for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        const unsigned char *block = rows + o * row_bytes;
-        uint64_t scales;
-        memcpy(&scales, block + 48, sizeof scales);
-        uint16_t d = (uint16_t)_pext_u64(scales, 0xF000F000F000F000u);
-        out->d[0][o] = half_at((const unsigned char *)&d) * 0.125f;
-        for (size_t k = 0; k < 16; k++)
-            out->scales[o][k] = (int16_t)(2 * (scales >> (16 * (k / 4) + 3 * (k % 4)) & 7) + 1);
-        for (size_t b = 0; b < 8; b++) {
-            const unsigned char *e = block + 4 * b;
-            uint32_t high = u16_at(block + 32 + 2 * b); /* a nibble for each run */
-            __m256i q =
-                four_entries(loam_grid_iq1, e[0] | (high & 7) << 8, e[1] | (high >> 4 & 7) << 8,
-                             e[2] | (high >> 8 & 7) << 8, e[3] | (high >> 12 & 7) << 8);
-            put_numbers(out->q[o] + 32 * b, off_center(q, _pext_u32(high, 0x8888)));
-        }
+    uint64_t scales;
+    memcpy(&scales, block + 48, sizeof scales);
+    uint16_t d = (uint16_t)_pext_u64(scales, 0xF000F000F000F000u);
+    out->d[0][o] = half_at((const unsigned char *)&d) * 0.125f;
+    for (size_t k = 0; k < 16; k++)
+        out->scales[o][k] = (int16_t)(2 * (scales >> (16 * (k / 4) + 3 * (k % 4)) & 7) + 1);
+    for (size_t b = 0; b < 8; b++) {
+        const unsigned char *e = block + 4 * b;
+        uint32_t high = u16_at(block + 32 + 2 * b); /* a nibble for each run */
+        __m256i q = four_entries(loam_grid_iq1, e[0] | (high & 7) << 8, e[1] | (high >> 4 & 7) << 8,
+                                 e[2] | (high >> 8 & 7) << 8, e[3] | (high >> 12 & 7) << 8);
+        put_numbers(out->q[o] + 32 * b, off_center(q, _pext_u32(high, 0x8888)));
     }
 }
+
+#define UNPACK_BLOCKS(name)                                                                        \
+    static void unpack_##name(struct integer_rows *out, const unsigned char *rows,                 \
+                              size_t row_bytes, size_t blocks)                                     \
+    {                                                                                              \
+        (void)blocks; /* one */                                                                    \
+        for (size_t o = 0; o < EIGHT_ROWS; o++)                                                    \
+            row_##name(out, o, rows + o * row_bytes);                                              \
+    }
+
+UNPACK_BLOCKS(iq4_xs)
+UNPACK_BLOCKS(q2_k)
+UNPACK_BLOCKS(q3_k)
+UNPACK_BLOCKS(tq2_0)
+UNPACK_BLOCKS(iq2_xxs)
+UNPACK_BLOCKS(iq2_xs)
+UNPACK_BLOCKS(iq2_s)
+UNPACK_BLOCKS(iq3_xxs)
+UNPACK_BLOCKS(iq3_s)
+UNPACK_BLOCKS(iq1_s)
+UNPACK_BLOCKS(iq1_m)
 
 /* ---- all ---------------------------------------------------------------------------- */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Products at the level avx2 with types that give integers, for few rows of activations:
- * eight rows of weights at a time become bytes (integer_rows.c), in L1, and meet the
- * activations 32 numbers at a time along the row. The activation takes the sign of the
- * weight, or an offset makes weights unsigned and comes off by the sums of activations.
- * Eight sums become the lanes of one at the end of each step.
+ * Products at the level avx2 with types that give integers, row by row: eight rows of weights
+ * at a time become bytes (integer_rows.c), in L1, and meet the activations 32 numbers at
+ * a time along the row. The activation takes the sign of the weight, or an offset makes
+ * weights unsigned and comes off by the sums of activations. Eight sums become the lanes
+ * of one at the end of each step.
  *
- * Bound for one row of activations: unpacking and products, some 10 instructions for 32
- * numbers. With many the panels of linear_integers.h share more loads.
+ * Bound: for one row of activations unpacking and products, 12 to 20 instructions for 32
+ * numbers; for many some 6, of which two multiply.
  */
 #include "cpu/x86/integer_rows.h"
 #include "cpu/x86/panel256.h"
@@ -38,12 +38,6 @@ INLINE __m256i sums_of(const __m256i x[EIGHT_ROWS])
     __m256i last = _mm256_hadd_epi32(_mm256_hadd_epi32(x[4], x[5]), _mm256_hadd_epi32(x[6], x[7]));
     return _mm256_add_epi32(_mm256_permute2x128_si256(first, last, 0x20),
                             _mm256_permute2x128_si256(first, last, 0x31));
-}
-
-/* acc = fma(-(dmin * d_x), (float)sum, acc) */
-INLINE __m256 min_step(__m256 acc, __m256 dmin, float d_x, __m256i sum)
-{
-    return _mm256_fnmadd_ps(_mm256_mul_ps(dmin, _mm256_set1_ps(d_x)), _mm256_cvtepi32_ps(sum), acc);
 }
 
 /* The scales of numbers 32 p to 32 p + 31, of a row's all: in each half of the register one. */

@@ -79,12 +79,6 @@ INLINE __m256i without_shift(__m256i sum, __m256i scaled_sums)
 #endif
 }
 
-/* acc = fma(-(dmin * d_x), (float)sum, acc) */
-INLINE __m256 min_step(__m256 acc, __m256 dmin, float d_x, __m256i sum)
-{
-    return _mm256_fnmadd_ps(_mm256_mul_ps(dmin, _mm256_set1_ps(d_x)), _mm256_cvtepi32_ps(sum), acc);
-}
-
 /* A unit that is one step of 256 numbers, with integer scales. */
 INLINE void unit_scaled(__m256 acc[2][ROWS], const struct unit_integers *unit, const struct rows *x,
                         bool minima, int depth, int rows)

@@ -52,6 +52,12 @@ INLINE __m256 step(__m256 acc, __m256 d, float d_x, __m256i sum)
     return _mm256_fmadd_ps(_mm256_mul_ps(d, _mm256_set1_ps(d_x)), _mm256_cvtepi32_ps(sum), acc);
 }
 
+/* acc = fma(-(dmin * d_x), (float)sum, acc) */
+INLINE __m256 min_step(__m256 acc, __m256 dmin, float d_x, __m256i sum)
+{
+    return _mm256_fnmadd_ps(_mm256_mul_ps(dmin, _mm256_set1_ps(d_x)), _mm256_cvtepi32_ps(sum), acc);
+}
+
 INLINE __m256i madd_ones(__m256i pairs)
 {
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
