@@ -137,6 +137,73 @@ UNPACK_STEPS(q5_1, 24, Q5_1)
 UNPACK_STEPS(iq4_nl, 18, IQ4_NL)
 UNPACK_STEPS(mxfp4, 17, MXFP4)
 
+/* Half of each E4M3 without sign, of which 0x7F is 0: as the upper bits of a float it is
+ * 2^-119 times that, subnormal ones included. */
+INLINE __m256 halves_of_e4m3(__m128i bytes)
+{
+    __m256i all = _mm256_cvtepu8_epi32(bytes), seven = _mm256_set1_epi32(127);
+    __m256i none = _mm256_cmpeq_epi32(all, seven);
+    __m256i bits = _mm256_slli_epi32(_mm256_and_si256(all, seven), 20);
+    bits = _mm256_andnot_si256(none, bits);
+    return _mm256_mul_ps(_mm256_castsi256_ps(bits), _mm256_set1_ps(0x1p119f));
+}
+
+/* Scales of 16 numbers. A byte has numbers j and j + 8 of its sixteen. */
+static void unpack_nvfp4(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                         size_t blocks)
+{
+    (void)blocks; /* one */
+    __m128i scales[2] = {eight_at(rows, row_bytes), eight_at(rows + 2, row_bytes)};
+    for (size_t o = 0; o < EIGHT_ROWS; o++)
+        for (size_t p = 0; p < 2; p++) {
+            __m256i q = on_curve(loam_curve_e2m1, rows + o * row_bytes + 4 + 16 * p);
+            put_numbers(out->q[o] + 32 * p, _mm256_permute4x64_epi64(q, 0xD8));
+        }
+    for (size_t p = 0; p < 2; p++) {
+        __m128i even = _mm_and_si128(scales[p], _mm_set1_epi16(255));
+        __m128i odd = _mm_srli_epi16(scales[p], 8);
+        _mm256_storeu_ps(out->d[2 * p], halves_of_e4m3(_mm_packus_epi16(even, even)));
+        _mm256_storeu_ps(out->d[2 * p + 1], halves_of_e4m3(_mm_packus_epi16(odd, odd)));
+    }
+}
+
+/* 64 numbers of two bits with one scale, four to a byte. */
+static void unpack_q2_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    for (size_t b = 0; b < blocks; b++, rows += 18) {
+        __m256 d = _mm256_cvtph_ps(eight_at(rows, row_bytes));
+        for (size_t p = 0; p < 2; p++) {
+            _mm256_storeu_ps(out->d[2 * b + p], d);
+            for (size_t o = 0; o < EIGHT_ROWS; o++) {
+                const unsigned char *qs = rows + o * row_bytes + 2 + 8 * p;
+                __m256i all = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)qs));
+                all = _mm256_or_si256(all, _mm256_slli_epi32(all, 6));
+                all = _mm256_or_si256(all, _mm256_slli_epi32(all, 12));
+                put_numbers(out->q[o] + 64 * b + 32 * p,
+                            _mm256_and_si256(all, _mm256_set1_epi8(3)));
+            }
+        }
+    }
+}
+
+/* 128 signs with one scale. */
+static void unpack_q1_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    for (size_t b = 0; b < blocks; b++, rows += 18) {
+        __m256 d = _mm256_cvtph_ps(eight_at(rows, row_bytes));
+        for (size_t p = 0; p < 4; p++) {
+            _mm256_storeu_ps(out->d[4 * b + p], d);
+            for (size_t o = 0; o < EIGHT_ROWS; o++) {
+                __m256i set = bytes_of_bits(u32_at(rows + o * row_bytes + 2 + 4 * p));
+                put_numbers(out->q[o] + 128 * b + 32 * p,
+                            _mm256_and_si256(set, _mm256_set1_epi8(2)));
+            }
+        }
+    }
+}
+
 /* ---- types of 256 numbers with integer scales ------------------------------------- */
 
 INLINE void put_16(int16_t out[16], __m128i signed_bytes)
@@ -407,7 +474,10 @@ const struct row_unpacker *loam_avx2_row_unpacker(const struct weight_type *type
                                               {&loam_type_iq3_xxs, unpack_iq3_xxs, true, 0},
                                               {&loam_type_iq3_s, unpack_iq3_s, true, 0},
                                               {&loam_type_iq1_s, unpack_iq1_s, true, 0},
-                                              {&loam_type_iq1_m, unpack_iq1_m, true, 0}};
+                                              {&loam_type_iq1_m, unpack_iq1_m, true, 0},
+                                              {&loam_type_nvfp4, unpack_nvfp4, true, 0},
+                                              {&loam_type_q2_0, unpack_q2_0, false, 1},
+                                              {&loam_type_q1_0, unpack_q1_0, false, 1}};
     for (size_t i = 0; i < LOAM_COUNT_OF(all); i++)
         if (all[i].type == type)
             return &all[i];

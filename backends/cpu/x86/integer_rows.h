@@ -23,7 +23,7 @@ struct row_unpacker {
     /* The first `blocks` blocks of eight rows, which begin row_bytes apart. */
     void (*unpack)(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
                    size_t blocks);
-    bool has_signs; /* else numbers plus the offset are at least 0 */
+    bool has_signs; /* else numbers plus the offset are at least 0; always with steps of 16 */
     int offset;     /* at most 16, and 8 for steps of 256 */
 };
 

@@ -31,13 +31,20 @@ INLINE __m256i pairs_of(const int8_t *weights, const int8_t *x, const bool has_s
     return _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(at, q));
 }
 
-/* Lane o: the sum of all lanes of x[o]. */
-INLINE __m256i sums_of(const __m256i x[EIGHT_ROWS])
+/* Lane o of half[0], half[1]: the sum of lanes 0 to 3, and 4 to 7, of x[o]. */
+INLINE void half_sums(__m256i half[2], const __m256i x[EIGHT_ROWS])
 {
     __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(x[0], x[1]), _mm256_hadd_epi32(x[2], x[3]));
     __m256i last = _mm256_hadd_epi32(_mm256_hadd_epi32(x[4], x[5]), _mm256_hadd_epi32(x[6], x[7]));
-    return _mm256_add_epi32(_mm256_permute2x128_si256(first, last, 0x20),
-                            _mm256_permute2x128_si256(first, last, 0x31));
+    half[0] = _mm256_permute2x128_si256(first, last, 0x20);
+    half[1] = _mm256_permute2x128_si256(first, last, 0x31);
+}
+
+INLINE __m256i sums_of(const __m256i x[EIGHT_ROWS])
+{
+    __m256i half[2];
+    half_sums(half, x);
+    return _mm256_add_epi32(half[0], half[1]);
 }
 
 /* The scales of numbers 32 p to 32 p + 31, of a row's all: in each half of the register one. */
@@ -92,11 +99,28 @@ INLINE __m256 add_stepped_rows(__m256 acc, const struct integer_rows *rows,
     return acc;
 }
 
+/* The same in steps of 16, of a type with signs. */
+INLINE __m256 add_sixteens(__m256 acc, const struct integer_rows *rows, const struct activations *x,
+                           size_t count)
+{
+    for (size_t p = 0; p < count / 32; p++) {
+        __m256i sums[EIGHT_ROWS], half[2];
+        for (size_t o = 0; o < EIGHT_ROWS; o++)
+            sums[o] = madd_ones(pairs_of(rows->q[o] + 32 * p, x->q + 32 * p, true));
+        half_sums(half, sums);
+        for (size_t i = 0; i < 2; i++)
+            acc = step(acc, _mm256_loadu_ps(rows->d[2 * p + i]), x->scales[p], half[i]);
+    }
+    return acc;
+}
+
 INLINE __m256 add_rows(__m256 acc, const struct integer_rows *rows, const struct activations *x,
                        const struct row_unpacker *unpacker, size_t count)
 {
     const struct weight_integers *integers = unpacker->type->integers;
     int offset = unpacker->offset;
+    if (integers->step == 16)
+        return add_sixteens(acc, rows, x, count);
     if (integers->step == INTEGERS)
         return unpacker->has_signs ? add_scaled_rows(acc, rows, x, 0, true, false)
                : integers->minima  ? add_scaled_rows(acc, rows, x, 0, false, true)
