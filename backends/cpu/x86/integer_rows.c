@@ -281,6 +281,45 @@ static void row_tq2_0(struct integer_rows *out, size_t o, const unsigned char *b
             put_numbers(out->q[o] + 128 * h + 32 * j, two_bits(block, h, j));
 }
 
+/* The digits in front of 32 fractions in base 3, which lose them: bytes of even and of odd
+ * index. */
+INLINE __m256i next_digits(__m256i fractions[2])
+{
+    __m256i digits[2];
+    for (size_t i = 0; i < 2; i++) {
+        __m256i f = fractions[i], thrice = _mm256_add_epi16(f, _mm256_add_epi16(f, f));
+        digits[i] = _mm256_srli_epi16(thrice, 8);
+        fractions[i] = _mm256_and_si256(thrice, _mm256_set1_epi16(255));
+    }
+    return _mm256_or_si256(digits[0], _mm256_slli_epi16(digits[1], 8));
+}
+
+INLINE void split_bytes(__m256i out[2], __m256i bytes)
+{
+    out[0] = _mm256_and_si256(bytes, _mm256_set1_epi16(255));
+    out[1] = _mm256_srli_epi16(bytes, 8);
+}
+
+/* Five digits of 32 bytes, then of 16, then four of four. */
+static void row_tq1_0(struct integer_rows *out, size_t o, const unsigned char *block)
+{
+    __m256i first[2], others[2];
+    __m128i sixteen = _mm_loadu_si128((const void *)(block + 32));
+    split_bytes(first, bytes_at(block));
+    split_bytes(others, _mm256_set_m128i(_mm_cvtsi32_si128((int32_t)u32_at(block + 48)), sixteen));
+    put_16(out->scales[o], _mm_set1_epi8(1));
+    out->d[0][o] = half_at(block + 52);
+    for (size_t n = 0; n < 5; n++) {
+        put_numbers(out->q[o] + 32 * n, next_digits(first));
+        __m256i digits = next_digits(others);
+        _mm_storeu_si128((__m128i *)(void *)(out->q[o] + 160 + 16 * n),
+                         _mm256_castsi256_si128(digits));
+        int32_t last = _mm_cvtsi128_si32(_mm256_extracti128_si256(digits, 1));
+        if (n < 4)
+            memcpy(out->q[o] + 240 + 4 * n, &last, sizeof last);
+    }
+}
+
 /* ---- types with code books (quant/grids.h) -------------------------------------------- */
 
 /* Each number with bit i of signs set is negated. */
@@ -446,6 +485,7 @@ static void row_iq1_m(struct integer_rows *out, size_t o, const unsigned char *b
 UNPACK_BLOCKS(iq4_xs)
 UNPACK_BLOCKS(q2_k)
 UNPACK_BLOCKS(q3_k)
+UNPACK_BLOCKS(tq1_0)
 UNPACK_BLOCKS(tq2_0)
 UNPACK_BLOCKS(iq2_xxs)
 UNPACK_BLOCKS(iq2_xs)
@@ -466,6 +506,7 @@ const struct row_unpacker *loam_avx2_row_unpacker(const struct weight_type *type
                                               {&loam_type_q3_k, unpack_q3_k, false, 4},
                                               {&loam_type_iq4_nl, unpack_iq4_nl, true, 0},
                                               {&loam_type_iq4_xs, unpack_iq4_xs, true, 0},
+                                              {&loam_type_tq1_0, unpack_tq1_0, false, 1},
                                               {&loam_type_tq2_0, unpack_tq2_0, false, 1},
                                               {&loam_type_mxfp4, unpack_mxfp4, true, 0},
                                               {&loam_type_iq2_xxs, unpack_iq2_xxs, true, 0},
