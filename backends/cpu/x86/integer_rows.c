@@ -499,26 +499,29 @@ UNPACK_BLOCKS(iq1_m)
 
 const struct row_unpacker *loam_avx2_row_unpacker(const struct weight_type *type)
 {
-    static const struct row_unpacker all[] = {{&loam_type_q4_1, unpack_q4_1, false, 0},
-                                              {&loam_type_q5_0, unpack_q5_0, false, 16},
-                                              {&loam_type_q5_1, unpack_q5_1, false, 0},
-                                              {&loam_type_q2_k, unpack_q2_k, false, 0},
-                                              {&loam_type_q3_k, unpack_q3_k, false, 4},
-                                              {&loam_type_iq4_nl, unpack_iq4_nl, true, 0},
-                                              {&loam_type_iq4_xs, unpack_iq4_xs, true, 0},
-                                              {&loam_type_tq1_0, unpack_tq1_0, false, 1},
-                                              {&loam_type_tq2_0, unpack_tq2_0, false, 1},
-                                              {&loam_type_mxfp4, unpack_mxfp4, true, 0},
-                                              {&loam_type_iq2_xxs, unpack_iq2_xxs, true, 0},
-                                              {&loam_type_iq2_xs, unpack_iq2_xs, true, 0},
-                                              {&loam_type_iq2_s, unpack_iq2_s, true, 0},
-                                              {&loam_type_iq3_xxs, unpack_iq3_xxs, true, 0},
-                                              {&loam_type_iq3_s, unpack_iq3_s, true, 0},
-                                              {&loam_type_iq1_s, unpack_iq1_s, true, 0},
-                                              {&loam_type_iq1_m, unpack_iq1_m, true, 0},
-                                              {&loam_type_nvfp4, unpack_nvfp4, true, 0},
-                                              {&loam_type_q2_0, unpack_q2_0, false, 1},
-                                              {&loam_type_q1_0, unpack_q1_0, false, 1}};
+    enum { ANY = INT32_MAX, FEW = 16 };
+    static const struct row_unpacker all[] = {
+        {&loam_type_q4_1, unpack_q4_1, false, 0, ANY},
+        {&loam_type_q5_0, unpack_q5_0, false, 16, ANY},
+        {&loam_type_q5_1, unpack_q5_1, false, 0, ANY},
+        {&loam_type_q2_k, unpack_q2_k, false, 0, ANY},
+        {&loam_type_q3_k, unpack_q3_k, false, 4, ANY},
+        {&loam_type_iq4_nl, unpack_iq4_nl, true, 0, ANY},
+        {&loam_type_iq4_xs, unpack_iq4_xs, true, 0, ANY},
+        {&loam_type_tq1_0, unpack_tq1_0, false, 1, ANY},
+        {&loam_type_tq2_0, unpack_tq2_0, false, 1, ANY},
+        {&loam_type_mxfp4, unpack_mxfp4, true, 0, ANY},
+        {&loam_type_iq2_xxs, unpack_iq2_xxs, true, 0, FEW},
+        {&loam_type_iq2_xs, unpack_iq2_xs, true, 0, FEW},
+        {&loam_type_iq2_s, unpack_iq2_s, true, 0, FEW},
+        {&loam_type_iq3_xxs, unpack_iq3_xxs, true, 0, FEW},
+        {&loam_type_iq3_s, unpack_iq3_s, true, 0, FEW},
+        {&loam_type_iq1_s, unpack_iq1_s, true, 0, FEW},
+        {&loam_type_iq1_m, unpack_iq1_m, true, 0, FEW},
+        {&loam_type_nvfp4, unpack_nvfp4, true, 0, ANY},
+        {&loam_type_q2_0, unpack_q2_0, false, 1, ANY},
+        {&loam_type_q1_0, unpack_q1_0, false, 1, ANY},
+    };
     for (size_t i = 0; i < LOAM_COUNT_OF(all); i++)
         if (all[i].type == type)
             return &all[i];

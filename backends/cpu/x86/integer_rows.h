@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Types that give integers (quant/integers.h), row by row: the numbers of eight rows of
- * a unit, as products along a row read them. For the types that are used most; a type
- * that is not here takes the panels of linear_integers.h.
+ * a unit, as products along a row read them. A type that is not here takes the panels of
+ * linear_integers.h.
  */
 #ifndef LOAM_BACKENDS_CPU_X86_INTEGER_ROWS_H
 #define LOAM_BACKENDS_CPU_X86_INTEGER_ROWS_H
@@ -25,6 +25,7 @@ struct row_unpacker {
                    size_t blocks);
     bool has_signs; /* else numbers plus the offset are at least 0; always with steps of 16 */
     int offset;     /* at most 16, and 8 for steps of 256 */
+    int most_rows;  /* of activations: at the level avx2 more are faster in panels */
 };
 
 /* The type's, or NULL. */

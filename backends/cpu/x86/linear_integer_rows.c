@@ -171,8 +171,10 @@ bool loam_avx2_linear_integer_rows(const struct linear_tile *tile)
 {
     const struct row_unpacker *unpacker = loam_avx2_row_unpacker(tile->type);
     size_t end = tile->first_output + tile->output_count;
-    for (size_t output = tile->first_output; unpacker && output < end; output += PANEL_ROWS)
+    if (!unpacker || tile->rows > (size_t)unpacker->most_rows)
+        return false;
+    for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)
             one_panel(tile, unpacker, output, row, loam_min(PART, tile->rows - row));
-    return unpacker != NULL;
+    return true;
 }

@@ -50,7 +50,7 @@ void loam_avx2_few_rows_q4_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q5_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q6_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_integers(const struct linear_tile *tile);
-/* Row by row; false: not for this type. */
+/* Row by row; false: not for this type and so many rows. */
 bool loam_avx2_linear_integer_rows(const struct linear_tile *tile);
 void loam_avx512_few_rows_q8_0(const struct linear_tile *tile);
 void loam_avx512_few_rows_q4_0(const struct linear_tile *tile);
