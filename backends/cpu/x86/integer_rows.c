@@ -167,41 +167,40 @@ static void unpack_nvfp4(struct integer_rows *out, const unsigned char *rows, si
     }
 }
 
-/* 64 numbers of two bits with one scale, four to a byte. */
-static void unpack_q2_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
-                        size_t blocks)
+/* 32 numbers of two bits, four to a byte. */
+INLINE __m256i quarters_of(const unsigned char *bytes)
 {
-    for (size_t b = 0; b < blocks; b++, rows += 18) {
-        __m256 d = _mm256_cvtph_ps(eight_at(rows, row_bytes));
-        for (size_t p = 0; p < 2; p++) {
-            _mm256_storeu_ps(out->d[2 * b + p], d);
-            for (size_t o = 0; o < EIGHT_ROWS; o++) {
-                const unsigned char *qs = rows + o * row_bytes + 2 + 8 * p;
-                __m256i all = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)qs));
-                all = _mm256_or_si256(all, _mm256_slli_epi32(all, 6));
-                all = _mm256_or_si256(all, _mm256_slli_epi32(all, 12));
-                put_numbers(out->q[o] + 64 * b + 32 * p,
-                            _mm256_and_si256(all, _mm256_set1_epi8(3)));
-            }
+    __m256i all = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)bytes));
+    all = _mm256_or_si256(all, _mm256_slli_epi32(all, 6));
+    all = _mm256_or_si256(all, _mm256_slli_epi32(all, 12));
+    return _mm256_and_si256(all, _mm256_set1_epi8(3));
+}
+
+/* Blocks of 16 bytes of numbers, of `bits` each, with one scale. */
+INLINE void unpack_small(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                         size_t blocks, const size_t bits)
+{
+    const size_t steps = 4 / bits;
+    for (size_t s = 0; s < blocks * steps; s++) {
+        const unsigned char *block = rows + s / steps * 18, *qs = block + 2 + s % steps * 4 * bits;
+        _mm256_storeu_ps(out->d[s], _mm256_cvtph_ps(eight_at(block, row_bytes)));
+        for (size_t o = 0; o < EIGHT_ROWS; o++, qs += row_bytes) {
+            __m256i twice = _mm256_and_si256(bytes_of_bits(u32_at(qs)), _mm256_set1_epi8(2));
+            put_numbers(out->q[o] + 32 * s, bits == 2 ? quarters_of(qs) : twice);
         }
     }
 }
 
-/* 128 signs with one scale. */
+static void unpack_q2_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
+                        size_t blocks)
+{
+    unpack_small(out, rows, row_bytes, blocks, 2);
+}
+
 static void unpack_q1_0(struct integer_rows *out, const unsigned char *rows, size_t row_bytes,
                         size_t blocks)
 {
-    for (size_t b = 0; b < blocks; b++, rows += 18) {
-        __m256 d = _mm256_cvtph_ps(eight_at(rows, row_bytes));
-        for (size_t p = 0; p < 4; p++) {
-            _mm256_storeu_ps(out->d[4 * b + p], d);
-            for (size_t o = 0; o < EIGHT_ROWS; o++) {
-                __m256i set = bytes_of_bits(u32_at(rows + o * row_bytes + 2 + 4 * p));
-                put_numbers(out->q[o] + 128 * b + 32 * p,
-                            _mm256_and_si256(set, _mm256_set1_epi8(2)));
-            }
-        }
-    }
+    unpack_small(out, rows, row_bytes, blocks, 1);
 }
 
 /* ---- types of 256 numbers with integer scales ------------------------------------- */
@@ -213,9 +212,7 @@ INLINE void put_16(int16_t out[16], __m128i signed_bytes)
 
 static void row_iq4_xs(struct integer_rows *out, size_t o, const unsigned char *block)
 {
-    uint32_t low;
-    memcpy(&low, block + 4, sizeof low);
-    uint64_t lows = _pdep_u64(low, 0x0F0F0F0F0F0F0F0Fu);
+    uint64_t lows = _pdep_u64(u32_at(block + 4), 0x0F0F0F0F0F0F0F0Fu);
     uint64_t highs = _pdep_u64(u16_at(block + 2), 0x3030303030303030u);
     __m128i scales = _mm_cvtsi64_si128((int64_t)(lows | highs));
     scales = _mm_sub_epi8(scales, _mm_set1_epi8(32));
@@ -249,8 +246,7 @@ static void row_q2_k(struct integer_rows *out, size_t o, const unsigned char *bl
 INLINE __m128i q3_k_scales(const unsigned char *bytes)
 {
     const __m128i nibble = _mm_set1_epi8(15), pair = _mm_set1_epi8(3);
-    int32_t word;
-    memcpy(&word, bytes + 8, sizeof word);
+    int32_t word = (int32_t)u32_at(bytes + 8);
     __m128i low = _mm_loadl_epi64((const void *)bytes);
     low = _mm_and_si128(_mm_unpacklo_epi64(low, _mm_srli_epi16(low, 4)), nibble);
     __m128i high = _mm_srlv_epi32(_mm_set1_epi32(word), _mm_setr_epi32(0, 2, 4, 6));
