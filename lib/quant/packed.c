@@ -2,6 +2,8 @@
 /* Panels: what is common to all types. */
 #include "quant/types.h"
 
+enum { MOST_UNIT_ROW = 512 /* bytes of a row in a unit: tests hold types to it */ };
+
 static size_t unit_blocks(const struct weight_type *type)
 {
     return type->packing->unit_elements / type->block_elements;
@@ -34,32 +36,84 @@ static bool fills_unit(const struct weight_type *type, const void *const rows[PA
     return count == unit_blocks(type);
 }
 
+/* One item of each of 16 rows, a constant number of bytes. */
+static inline void interleave(unsigned char *to, const unsigned char *const rows[PANEL_ROWS],
+                              size_t offset, size_t item)
+{
+#pragma GCC unroll 16
+    for (size_t o = 0; o < PANEL_ROWS; o++)
+        memcpy(to + item * o, rows[o] + offset, item);
+}
+
+static void pack_fields(const struct weight_type *type, unsigned char *unit,
+                        const void *const rows[PANEL_ROWS], size_t count)
+{
+    static const unsigned char zero[MOST_UNIT_ROW]; /* a row that is not there */
+    const unsigned char *from[PANEL_ROWS];
+    for (size_t o = 0; o < PANEL_ROWS; o++)
+        from[o] = rows[o] ? rows[o] : zero;
+    for (const struct packed_field *field = type->packing->fields; field->item; field++) {
+        size_t item = field->item, items = field->count;
+        for (size_t b = 0; b < count; b++)
+            for (size_t i = 0; i < items; i++) {
+                size_t offset = b * type->block_bytes + field->offset + i * item;
+                unsigned char *to = unit + (b * items + i) * PANEL_ROWS * item;
+                if (item == 4)
+                    interleave(to, from, offset, 4);
+                else if (item == 2)
+                    interleave(to, from, offset, 2);
+                else
+                    interleave(to, from, offset, 1);
+            }
+        unit += unit_blocks(type) * items * PANEL_ROWS * item;
+    }
+}
+
+static void unpack_fields(const struct weight_type *type, unsigned char *blocks,
+                          const unsigned char *unit, size_t row, size_t count)
+{
+    for (const struct packed_field *field = type->packing->fields; field->item; field++) {
+        size_t item = field->item, bytes = PANEL_ROWS * item * field->count;
+        for (size_t b = 0; b < count; b++, unit += bytes)
+            for (size_t i = 0; i < field->count; i++)
+                memcpy(blocks + b * type->block_bytes + field->offset + i * item,
+                       unit + (PANEL_ROWS * i + row) * item, item);
+        unit += (unit_blocks(type) - count) * bytes;
+    }
+}
+
 static void pack_unit(const struct weight_type *type, unsigned char *unit,
                       const void *const rows[PANEL_ROWS], size_t count)
 {
-    if (!type->packing->pack || !fills_unit(type, rows, count))
-        memset(unit, 0, type->packing->unit_bytes);
-    if (type->packing->pack) {
-        type->packing->pack(unit, rows, count);
-        return;
-    }
-    for (size_t i = 0; i < PANEL_ROWS; i++)
-        if (rows[i])
-            memcpy(unit + place(type, i, 0), rows[i], count * type->block_bytes);
+    const struct weight_packing *packing = type->packing;
+    if (!(packing->pack || packing->fields) || !fills_unit(type, rows, count))
+        memset(unit, 0, packing->unit_bytes);
+    if (packing->pack)
+        packing->pack(unit, rows, count);
+    else if (packing->fields)
+        pack_fields(type, unit, rows, count);
+    else
+        for (size_t i = 0; i < PANEL_ROWS; i++)
+            if (rows[i])
+                memcpy(unit + place(type, i, 0), rows[i], count * type->block_bytes);
 }
 
 /* Blocks [first, end) of a row of one unit. */
 static void unpack_unit(const struct weight_type *type, unsigned char *blocks,
                         const unsigned char *unit, size_t row, size_t first, size_t end)
 {
-    if (!type->packing->unpack) {
+    const struct weight_packing *packing = type->packing;
+    if (!(packing->unpack || packing->fields)) {
         memcpy(blocks, unit + place(type, row, first), (end - first) * type->block_bytes);
         return;
     }
-    /* Units are unpacked whole: at most two blocks, of which one may not be wanted. */
-    unsigned char pair[2 * 256];
-    type->packing->unpack(pair, unit, row, end);
-    memcpy(blocks, pair + first * type->block_bytes, (end - first) * type->block_bytes);
+    /* Units are unpacked whole, of which some blocks may not be wanted. */
+    unsigned char whole[MOST_UNIT_ROW];
+    if (packing->unpack)
+        packing->unpack(whole, unit, row, end);
+    else
+        unpack_fields(type, whole, unit, row, end);
+    memcpy(blocks, whole + first * type->block_bytes, (end - first) * type->block_bytes);
 }
 
 void loam_pack_panel(const struct weight_type *type, void *panel,

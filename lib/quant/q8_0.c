@@ -36,36 +36,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
     }
 }
 
-/* ---- packed ---------------------------------------------------------------- */
-
-static void pack(void *unit, const void *const rows[PANEL_ROWS], size_t count)
-{
-    struct unit_q8_0 *out = unit;
-    for (size_t o = 0; o < PANEL_ROWS; o++) {
-        /* Straight from the file's bytes: a copy of the block, written in 16 bytes, would
-         * be waited for by the word across them. */
-        const char *block = rows[o],
-                   *end = block ? block + count * sizeof(struct block_q8_0) : block;
-        for (size_t b = 0; block < end; b++, block += sizeof(struct block_q8_0)) {
-            memcpy(&out->d[b][o], block + offsetof(struct block_q8_0, d), 2);
-            for (size_t v = 0; v < 8; v++)
-                memcpy(out->q[b][v][o], block + offsetof(struct block_q8_0, qs) + 4 * v, 4);
-        }
-    }
-}
-
-static void unpack(void *blocks, const void *unit, size_t row, size_t count)
-{
-    const struct unit_q8_0 *in = unit;
-    for (size_t b = 0; b < count; b++) {
-        struct block_q8_0 block = {.d = in->d[b][row]};
-        for (size_t v = 0; v < 8; v++)
-            memcpy(block.qs + 4 * v, in->q[b][v][row], 4);
-        memcpy((char *)blocks + b * sizeof block, &block, sizeof block);
-    }
-}
-
-static const struct weight_packing packing = {64, sizeof(struct unit_q8_0), pack, unpack};
+static const struct packed_field fields[] = {
+    {offsetof(struct block_q8_0, d), 2, 1}, {offsetof(struct block_q8_0, qs), 4, 8}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 64, .unit_bytes = sizeof(struct unit_q8_0), .fields = fields};
 
 const struct weight_type loam_type_q8_0 = {.id = 8,
                                            .name = "Q8_0",

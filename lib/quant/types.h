@@ -17,10 +17,18 @@
  */
 enum { PANEL_ROWS = 16 };
 
+struct packed_field { /* of a block: `count` items of `item` bytes, from byte `offset` on */
+    uint8_t offset, item, count;
+};
+
 struct weight_packing {
     uint32_t unit_elements; /* of each row in a unit: one block or some */
     uint32_t unit_bytes;    /* of 16 rows; a multiple of 64 */
-    /* NULL, both: the blocks of row 0, as in the file, then those of row 1, ... */
+    /* A unit has the first field of all its blocks, then the second, ...: of a field the
+     * blocks, of a block the items, of an item the 16 rows. Ends with an item of 0 bytes.
+     * NULL: the functions below; where these are NULL as well, the blocks of row 0, as in
+     * the file, then those of row 1, ... */
+    const struct packed_field *fields;
     /* unit[unit_bytes] = `count` consecutive blocks of each of 16 rows;
      * rows[i] are row i's, NULL for a row that is not there; count is 1 up to
      * the unit's number of blocks. Where any are missing, the unit is zero bytes before. */

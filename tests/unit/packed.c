@@ -321,6 +321,7 @@ static void matrices_are_panels(void)
         CHECK_EQUAL(loam_packed_bytes(type, width, 35), 3 * panel_bytes);
         CHECK_EQUAL(loam_packed_bytes(type, width, 32), 2 * panel_bytes);
         CHECK_EQUAL(type->packing->unit_bytes % 64, 0);
+        CHECK(type->packing->unit_elements / type->block_elements * type->block_bytes <= 512);
         unsigned char *file = malloc(35 * row_bytes), *back = malloc(row_bytes);
         unsigned char *packed = malloc(3 * panel_bytes);
         REQUIRE(file && back && packed);
