@@ -50,7 +50,7 @@ struct gguf_entry {
 /* Added to the number of a tensor's type: its data are packed (quant/types.h),
  * each matrix of the first two dimensions by itself. Such files also have the
  * key loam.packed.version, and other programs refuse them. */
-enum { GGUF_PACKED = 0x4C500000, GGUF_PACKED_VERSION = 2, GGUF_PACKED_ALIGNMENT = 64 };
+enum { GGUF_PACKED = 0x4C500000, GGUF_PACKED_VERSION = 3, GGUF_PACKED_ALIGNMENT = 64 };
 
 struct gguf_tensor {
     struct gguf_string name; /* unique in the file */

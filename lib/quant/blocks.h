@@ -82,10 +82,81 @@ struct unit_q6_k { /* one block, pairs p of sub-blocks: 32 numbers, the first 16
     uint16_t d[16], unused[16];
 };
 
+/* Types whose packed form is a list of fields (struct weight_packing); what bits mean is said
+ * in their files. Nibbles and b as in Q4_0. */
+struct unit_q4_1 {
+    uint16_t d[2][16], m[2][16];
+    uint8_t q[2][4][16][4];
+};
+struct unit_q5_0 {
+    uint16_t d[2][16];
+    uint8_t high[2][16][4]; /* 32 bits of a row */
+    uint8_t q[2][4][16][4];
+};
+struct unit_q5_1 {
+    uint16_t d[2][16], m[2][16];
+    uint8_t high[2][16][4];
+    uint8_t q[2][4][16][4];
+};
+struct unit_iq4_nl {
+    uint16_t d[2][16];
+    uint8_t q[2][4][16][4];
+};
+struct unit_q1_0 { /* two blocks b of 128 */
+    uint16_t d[2][16];
+    uint8_t q[2][4][16][4]; /* bits */
+};
+struct unit_q2_0 { /* two blocks b of 64 */
+    uint16_t d[2][16];
+    uint8_t q[2][4][16][4];
+};
+struct unit_mxfp4 {
+    uint8_t e[4][16];
+    uint8_t q[4][4][16][4];
+};
+struct unit_nvfp4 { /* sub-blocks s of 16 */
+    uint8_t d[4][16];
+    uint8_t q[4][2][16][4]; /* nibbles: number 4 v + j low, 8 + 4 v + j high */
+};
+struct unit_iq4_xs { /* sub-blocks s of 32 */
+    uint16_t d[16], high[16];
+    uint8_t scales[16][4];
+    uint8_t q[8][4][16][4];
+};
+struct unit_q2_k {
+    uint8_t scales[4][16][4];
+    uint8_t q[2][8][16][4]; /* [h][v]: bits 2 j are number 128 h + 32 j + 4 v + i of byte i */
+    uint16_t d[16], dmin[16];
+};
+struct unit_q3_k {
+    uint8_t scales[3][16][4];
+    uint8_t high[8][16][4];
+    uint8_t q[2][8][16][4];
+    uint16_t d[16], unused[16];
+};
+struct unit_tq1_0 {
+    uint8_t q[13][16][4]; /* the last four of `last` */
+    uint16_t d[16], unused[16];
+};
+struct unit_tq2_0 {
+    uint8_t q[2][8][16][4];
+    uint16_t d[16], unused[16];
+};
+
 _Static_assert(sizeof(struct block_q8_0) == 34 && sizeof(struct unit_q8_0) == 1088, "layout");
 _Static_assert(sizeof(struct block_q4_0) == 18 && sizeof(struct unit_q4_0) == 576, "layout");
 _Static_assert(sizeof(struct block_q4_k) == 144 && sizeof(struct unit_q4_k) == 2368, "layout");
 _Static_assert(sizeof(struct block_q5_k) == 176 && sizeof(struct unit_q5_k) == 2880, "layout");
 _Static_assert(sizeof(struct block_q6_k) == 210 && sizeof(struct unit_q6_k) == 3392, "layout");
+_Static_assert(sizeof(struct unit_q4_1) == 640 && sizeof(struct unit_q5_0) == 704 &&
+                   sizeof(struct unit_q5_1) == 768 && sizeof(struct unit_iq4_nl) == 576,
+               "layout");
+_Static_assert(sizeof(struct unit_q1_0) == 576 && sizeof(struct unit_q2_0) == 576 &&
+                   sizeof(struct unit_mxfp4) == 1088 && sizeof(struct unit_nvfp4) == 576 &&
+                   sizeof(struct unit_iq4_xs) == 2176,
+               "layout");
+_Static_assert(sizeof(struct unit_q2_k) == 1344 && sizeof(struct unit_q3_k) == 1792 &&
+                   sizeof(struct unit_tq1_0) == 896 && sizeof(struct unit_tq2_0) == 1088,
+               "layout");
 
 #endif

@@ -41,14 +41,14 @@ static inline void place(struct unit_integers *out, const struct block_integers 
 void loam_integers_unit(struct unit_integers *out, const struct weight_type *type, const void *unit,
                         size_t blocks)
 {
-    size_t elements = type->block_elements, bytes = type->block_bytes;
-    size_t row_bytes = type->packing->unit_elements / elements * bytes;
-    size_t step = type->integers->step;
+    size_t elements = type->block_elements, step = type->integers->step;
     bool minima = type->integers->minima;
     for (size_t o = 0; o < PANEL_ROWS; o++)
         for (size_t b = 0; b < blocks; b++) {
+            unsigned char bytes[256];
             struct block_integers block;
-            type->integers->block(&block, (const char *)unit + o * row_bytes + b * bytes);
+            loam_unpack_blocks(type, bytes, unit, o, b, 1);
+            type->integers->block(&block, bytes);
             if (elements == 256) /* the usual sizes as constants, for speed alone */
                 place(out, &block, o, 0, 256, 256, minima);
             else if (elements == 32)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IQ4_NL: 32 nibbles that choose from a curve of 16 values; value d * curve[q]. */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/curves.h"
 #include "quant/fit.h"
@@ -48,7 +49,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 127, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 64, .unit_bytes = 576};
+static const struct packed_field fields[] = {
+    {offsetof(struct block, d), 2, 1}, {offsetof(struct block, qs), 4, 4}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 64, .unit_bytes = sizeof(struct unit_iq4_nl), .fields = fields};
 
 const struct weight_type loam_type_iq4_nl = {.id = 20,
                                              .name = "IQ4_NL",

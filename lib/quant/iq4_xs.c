@@ -3,6 +3,7 @@
  * IQ4_XS: 8 sub-blocks of 32 nibbles on the curve of IQ4_NL; value
  * d * (scale - 32) * curve[q], scale of 6 bits.
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/curves.h"
 #include "quant/fit.h"
@@ -64,7 +65,13 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 256, .largest = 127, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 2176};
+static const struct packed_field fields[] = {{offsetof(struct block, d), 2, 1},
+                                             {offsetof(struct block, high), 2, 1},
+                                             {offsetof(struct block, scales), 4, 1},
+                                             {offsetof(struct block, qs), 4, 32},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_iq4_xs), .fields = fields};
 
 const struct weight_type loam_type_iq4_xs = {.id = 23,
                                              .name = "IQ4_XS",

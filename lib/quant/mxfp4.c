@@ -3,6 +3,7 @@
  * MXFP4: 32 floats of 4 bits (E2M1) and an exponent; value 2^(e - 128) * twice
  * the float, which is an integer.
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/curves.h"
 #include "quant/fit.h"
@@ -79,7 +80,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 12, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 128, .unit_bytes = 1088};
+static const struct packed_field fields[] = {
+    {offsetof(struct block, e), 1, 1}, {offsetof(struct block, qs), 4, 4}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 128, .unit_bytes = sizeof(struct unit_mxfp4), .fields = fields};
 
 const struct weight_type loam_type_mxfp4 = {.id = 39,
                                             .name = "MXFP4",

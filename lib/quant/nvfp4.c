@@ -3,6 +3,7 @@
  * NVFP4: 4 sub-blocks of 16 floats of 4 bits (E2M1), each with a float of 8 bits
  * (E4M3 without sign) as scale; value scale / 2 * twice the float.
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/curves.h"
 #include "quant/fit.h"
@@ -89,7 +90,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 16, .largest = 12, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 64, .unit_bytes = 576};
+static const struct packed_field fields[] = {
+    {offsetof(struct block, d), 1, 4}, {offsetof(struct block, qs), 4, 8}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 64, .unit_bytes = sizeof(struct unit_nvfp4), .fields = fields};
 
 const struct weight_type loam_type_nvfp4 = {.id = 40,
                                             .name = "NVFP4",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Q1_0: 128 signs and a scale; value d where bit i % 8 of byte i / 8 is set, else -d. */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/grids.h"
@@ -53,7 +54,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 1, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 576};
+static const struct packed_field fields[] = {
+    {offsetof(struct block, d), 2, 1}, {offsetof(struct block, qs), 4, 4}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_q1_0), .fields = fields};
 
 const struct weight_type loam_type_q1_0 = {.id = 41,
                                            .name = "Q1_0",

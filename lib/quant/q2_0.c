@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Q2_0: 64 numbers of 2 bits and a scale; value d * (q - 1), number i at bits 2 (i % 4)
  * of byte i / 4. */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/integers.h"
@@ -52,7 +53,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 2, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 128, .unit_bytes = 576};
+static const struct packed_field fields[] = {
+    {offsetof(struct block, d), 2, 1}, {offsetof(struct block, qs), 4, 4}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 128, .unit_bytes = sizeof(struct unit_q2_0), .fields = fields};
 
 const struct weight_type loam_type_q2_0 = {.id = 42,
                                            .name = "Q2_0",

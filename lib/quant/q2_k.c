@@ -3,6 +3,7 @@
  * Q2_K: 16 sub-blocks of 16 numbers of 2 bits; value d * scale * q - dmin * min,
  * scale and min of 4 bits. Number 128 h + 32 j + l is at bits 2 j of qs[32 h + l].
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/integers.h"
@@ -61,7 +62,13 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 256, .largest = 3, .minima = true, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 1344};
+static const struct packed_field fields[] = {{offsetof(struct block, scales), 4, 4},
+                                             {offsetof(struct block, qs), 4, 16},
+                                             {offsetof(struct block, d), 2, 1},
+                                             {offsetof(struct block, dmin), 2, 1},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_q2_k), .fields = fields};
 
 const struct weight_type loam_type_q2_k = {.id = 10,
                                            .name = "Q2_K",

@@ -4,6 +4,7 @@
  * scale of 6 bits. Number 128 h + 32 j + l has its low bits at 2 j of
  * qs[32 h + l], its high bit at 4 h + j of high[l].
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/integers.h"
@@ -72,7 +73,13 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 256, .largest = 4, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 1792};
+static const struct packed_field fields[] = {{offsetof(struct block, scales), 4, 3},
+                                             {offsetof(struct block, high), 4, 8},
+                                             {offsetof(struct block, qs), 4, 16},
+                                             {offsetof(struct block, d), 2, 1},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_q3_k), .fields = fields};
 
 const struct weight_type loam_type_q3_k = {.id = 11,
                                            .name = "Q3_K",

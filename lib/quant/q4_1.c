@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Q4_1: 32 nibbles, a scale and a minimum; value d * q + m. */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/integers.h"
@@ -51,7 +52,12 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 15, .minima = true, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 64, .unit_bytes = 640};
+static const struct packed_field fields[] = {{offsetof(struct block, d), 2, 1},
+                                             {offsetof(struct block, m), 2, 1},
+                                             {offsetof(struct block, qs), 4, 4},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 64, .unit_bytes = sizeof(struct unit_q4_1), .fields = fields};
 
 const struct weight_type loam_type_q4_1 = {.id = 3,
                                            .name = "Q4_1",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Q5_0: 32 numbers of 5 bits and a scale; value d * (q - 16). */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/grids.h"
@@ -57,7 +58,12 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 16, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 64, .unit_bytes = 704};
+static const struct packed_field fields[] = {{offsetof(struct block, d), 2, 1},
+                                             {offsetof(struct block, qh), 4, 1},
+                                             {offsetof(struct block, qs), 4, 4},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 64, .unit_bytes = sizeof(struct unit_q5_0), .fields = fields};
 
 const struct weight_type loam_type_q5_0 = {.id = 6,
                                            .name = "Q5_0",

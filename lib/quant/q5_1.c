@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Q5_1: 32 numbers of 5 bits, a scale and a minimum; value d * q + m. */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/grids.h"
@@ -59,7 +60,13 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 32, .largest = 31, .minima = true, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 64, .unit_bytes = 768};
+static const struct packed_field fields[] = {{offsetof(struct block, d), 2, 1},
+                                             {offsetof(struct block, m), 2, 1},
+                                             {offsetof(struct block, qh), 4, 1},
+                                             {offsetof(struct block, qs), 4, 4},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 64, .unit_bytes = sizeof(struct unit_q5_1), .fields = fields};
 
 const struct weight_type loam_type_q5_1 = {.id = 7,
                                            .name = "Q5_1",

@@ -105,10 +105,8 @@ static void unpack(void *blocks, const void *unit, size_t row, size_t count)
     memcpy(blocks, &block, sizeof block);
 }
 
-static const struct weight_packing packing = {.unit_elements = 256,
-                                              .unit_bytes = sizeof(struct unit_q5_k),
-                                              .pack = pack,
-                                              .unpack = unpack};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_q5_k), .pack = pack, .unpack = unpack};
 
 const struct weight_type loam_type_q5_k = {.id = 13,
                                            .name = "Q5_K",

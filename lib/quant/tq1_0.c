@@ -5,6 +5,7 @@
  * first 32 bytes makes numbers 32 n on, of the next 16 numbers 160 + 16 n on, of
  * the last 4, which have four, numbers 240 + 4 n on.
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/integers.h"
@@ -83,7 +84,12 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 256, .largest = 1, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 896};
+static const struct packed_field fields[] = {{offsetof(struct block, qs), 4, 12},
+                                             {offsetof(struct block, last), 4, 1},
+                                             {offsetof(struct block, d), 2, 1},
+                                             {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_tq1_0), .fields = fields};
 
 const struct weight_type loam_type_tq1_0 = {.id = 34,
                                             .name = "TQ1_0",

@@ -3,6 +3,7 @@
  * TQ2_0: 256 numbers of 2 bits; value d * (q - 1). Number 128 h + 32 j + l is at
  * bits 2 j of qs[32 h + l].
  */
+#include "quant/blocks.h"
 #include "quant/codecs.h"
 #include "quant/fit.h"
 #include "quant/integers.h"
@@ -62,7 +63,10 @@ static void quantize(void *blocks, const float *x, const float *importance, size
 static const struct weight_integers integers = {
     .step = 256, .largest = 2, .minima = false, .block = block_of};
 
-static const struct weight_packing packing = {.unit_elements = 256, .unit_bytes = 1088};
+static const struct packed_field fields[] = {
+    {offsetof(struct block, qs), 4, 16}, {offsetof(struct block, d), 2, 1}, {0}};
+static const struct weight_packing packing = {
+    .unit_elements = 256, .unit_bytes = sizeof(struct unit_tq2_0), .fields = fields};
 
 const struct weight_type loam_type_tq2_0 = {.id = 35,
                                             .name = "TQ2_0",

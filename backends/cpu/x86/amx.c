@@ -221,7 +221,7 @@ static void integers_stepped(const struct linear_tile *tile)
         for (size_t k = 0; k < tile->width; k += elements, weights += bytes) {
             size_t count = loam_min(elements, tile->width - k), numbers;
             stream_lines(weights, bytes);
-            loam_integers_unit(&unit, type, weights, count / type->block_elements);
+            loam_avx2_integers_unit(&unit, type, weights, count / type->block_elements);
             for (size_t first = 0; first < count; first += numbers) {
                 numbers = loam_min(STEPS * step, count - first);
                 if (k + first + numbers == tile->width)

@@ -12,6 +12,7 @@
 
 #include "cpu/x86/amx_scaled.h"
 #include "cpu/x86/unpack512.h"
+#include "cpu/x86/x86.h"
 
 /* Words v of both planes: even and odd are products of the even and the odd bytes. */
 INLINE void store_products(struct scaled_chunk *out, size_t v, __m512i even, __m512i odd)
@@ -121,7 +122,7 @@ unpack_integers(struct scaled_chunk *out, const struct weight_type *type, const 
 {
     struct unit_integers unit;
     __m512i beyond = _mm512_setzero_si512();
-    loam_integers_unit(&unit, type, weights, 1);
+    loam_avx2_integers_unit(&unit, type, weights, 1);
     for (size_t v = 0; v < INTEGERS / 4; v++) {
         __m512i scale = both_halves(load(unit.scales[v / 8]), v / 4 % 2), q = load(unit.q[v]);
         __m512i even = _mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8);

@@ -199,7 +199,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
         size_t count = loam_min(elements, width - k);
         if (first_row == 0)
             stream_lines(weights, bytes);
-        loam_integers_unit(&unit, type, weights, count / type->block_elements);
+        loam_avx2_integers_unit(&unit, type, weights, count / type->block_elements);
         if (SIGNED_DEPTH(type) == 4)
             unit_part(acc, &unit, x, type, count, rows, 4);
         else if (SIGNED_DEPTH(type) == 2)
@@ -220,7 +220,8 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
 void LINEAR(integers)(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
-    if (tile->rows <= MOST_BY_ROWS && loam_avx2_linear_integer_rows(tile))
+    if (tile->rows <= MOST_BY_ROWS &&
+        (loam_avx2_linear_panels(tile) || loam_avx2_linear_integer_rows(tile)))
         return;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)

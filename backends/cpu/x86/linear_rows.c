@@ -109,11 +109,10 @@ ADD_CHUNK(add_q6_k, {.step = 256, .depth = 2, .run = 16, .pair = 16})
 
 enum { LEAST_ROWS = 8 };
 
-#define LINEAR(name, elements)                                                                     \
+#define LINEAR(name)                                                                               \
     void loam_avx2_linear_##name(const struct linear_tile *tile)                                   \
     {                                                                                              \
-        static const struct chunk_type type = {unpack_##name, add_##name,                          \
-                                               sizeof(struct unit_##name), elements};              \
+        static const struct chunk_type type = {unpack_##name, add_##name};                         \
         if (tile->rows == 1)                                                                       \
             loam_avx2_one_row_##name(tile);                                                        \
         else if (tile->rows < LEAST_ROWS)                                                          \
@@ -122,8 +121,8 @@ enum { LEAST_ROWS = 8 };
             linear_rows(tile, &type);                                                              \
     }
 
-LINEAR(q8_0, 64)
-LINEAR(q4_0, 64)
-LINEAR(q4_k, 256)
-LINEAR(q5_k, 256)
-LINEAR(q6_k, 256)
+LINEAR(q8_0)
+LINEAR(q4_0)
+LINEAR(q4_k)
+LINEAR(q5_k)
+LINEAR(q6_k)

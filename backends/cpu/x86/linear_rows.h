@@ -70,7 +70,6 @@ struct chunk_type {
     void (*unpack)(struct chunk *out, const void *units, size_t steps);
     void (*add)(float (*acc)[PANEL_ROWS], const struct chunk *chunk, const struct beside *x,
                 size_t steps);
-    size_t unit_bytes, unit_elements;
 };
 
 INLINE void put(void *line, size_t half, __m256i bytes)
@@ -297,12 +296,13 @@ static void one_panel(const struct linear_tile *tile, const struct chunk_type *t
     size_t width = tile->width, groups = width / tile->type->activation_group;
     const unsigned char *weights =
         (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
+    const struct weight_packing *packing = tile->type->packing;
     struct chunk chunk;
     _Alignas(32) float acc[PART][TOGETHER][PANEL_ROWS];
     memset(acc, 0, fours * sizeof *acc);
     for (size_t k = 0; k < width; k += NUMBERS) {
         size_t steps = loam_min(STEPS, (width - k) / 32);
-        size_t bytes = NUMBERS / type->unit_elements * type->unit_bytes;
+        size_t bytes = NUMBERS / packing->unit_elements * packing->unit_bytes;
         if (first == 0)
             stream_lines(weights, bytes);
         type->unpack(&chunk, weights, steps);

@@ -5,6 +5,8 @@
 
 #include "cpu/kernels.h"
 
+struct unit_integers;
+
 void loam_avx2_quantize(const struct quantize_tile *tile);
 void loam_avx2_linear_f32(const struct linear_tile *tile);
 void loam_avx2_linear_f16(const struct linear_tile *tile);
@@ -50,8 +52,13 @@ void loam_avx2_few_rows_q4_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q5_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q6_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_integers(const struct linear_tile *tile);
+/* Types of panel_types.h; false: not this one. */
+bool loam_avx2_linear_panels(const struct linear_tile *tile);
 /* Row by row; false: not for this type and so many rows. */
 bool loam_avx2_linear_integer_rows(const struct linear_tile *tile);
+/* loam_integers_unit(), fast for types of panel_types.h. */
+void loam_avx2_integers_unit(struct unit_integers *out, const struct weight_type *type,
+                             const void *unit, size_t blocks);
 void loam_avx512_few_rows_q8_0(const struct linear_tile *tile);
 void loam_avx512_few_rows_q4_0(const struct linear_tile *tile);
 void loam_avx512_few_rows_q4_k(const struct linear_tile *tile);
