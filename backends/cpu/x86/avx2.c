@@ -3,11 +3,40 @@
 #define LINEAR(type) loam_avx2_few_rows_##type
 #include "cpu/x86/linear_packed.h"
 
-#include "cpu/x86/linear_integers.h"
-
 #include "base/features.h"
+#include "quant/integers.h"
 
 #include <loam/graph.h>
+
+bool loam_avx2_linear_integers(const struct linear_tile *tile)
+{
+    bool has_panels = loam_avx2_has_panels(tile->type);
+    if (!has_panels && !loam_avx2_has_grids(tile->type))
+        return false;
+    (has_panels ? loam_avx2_linear_panels : loam_avx2_linear_grids)(tile);
+    return true;
+}
+
+void loam_avx2_integers_unit(struct unit_integers *out, const struct weight_type *type,
+                             const void *unit, size_t blocks)
+{
+    if (loam_avx2_has_panels(type))
+        loam_avx2_panel_unit(out, type, unit, blocks);
+    else if (loam_avx2_has_grids(type))
+        loam_avx2_grid_unit(out, type, unit);
+    else
+        loam_integers_unit(out, type, unit, blocks);
+}
+
+static void fill_integers(struct cpu_kernels *kernels)
+{
+    const struct weight_type *type;
+    for (size_t i = 0; (type = loam_weight_type_at(i)) != NULL; i++)
+        if (loam_avx2_has_panels(type))
+            kernels->linear[type->id] = loam_avx2_linear_panels;
+        else if (loam_avx2_has_grids(type))
+            kernels->linear[type->id] = loam_avx2_linear_grids;
+}
 
 void loam_kernels_avx2(struct cpu_kernels *kernels)
 {

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The product core of all types that are unpacked to integers (quant/integers.h),
- * included behind linear_packed.h and compiled like it.
+ * The product core of all types that are unpacked to integers (quant/integers.h) at the level
+ * avx-vnni, included behind linear_packed.h.
  *
  * A unit of 16 outputs is unpacked once for up to PART rows, whose sums wait in
- * memory; 4 rows share each load. Weights are signed: without VNNI the
- * activation takes the sign of the weight, and `depth` words of products are
- * added up in 16 bits (4 where |q| is at most 32, 2 to 64, else 1); with VNNI
- * weights are taken as q + 128, and 128 comes off by the sums of activations.
- * Bound for one row: unpacking. For many: the byte products, as for Q8_0.
+ * memory; 4 rows share each load. Weights are taken as q + 128, and 128 comes off by the sums
+ * of activations. Bound: the byte products, as for Q8_0.
  */
 #ifndef LOAM_BACKENDS_CPU_X86_LINEAR_INTEGERS_H
 #define LOAM_BACKENDS_CPU_X86_LINEAR_INTEGERS_H
@@ -17,29 +14,15 @@
 
 enum { PART = 64 /* rows for which a unit is unpacked once */ };
 
-/* Rows of activations up to which linear_integer_rows.c is faster, where it has the type:
- * it unpacks 10 times as fast. */
-#ifdef __AVXVNNI__
-#define MOST_BY_ROWS 16
-#else
-#define MOST_BY_ROWS SIZE_MAX
-#endif
+/* Rows of activations up to which the functions of the level avx2 are taken. */
+enum { MOST_BY_ROWS = 16 };
 
-#ifdef __AVXVNNI__
-#define SIGNED_DEPTH(type) 4 /* one form: any depth is right */
-#else
-#define SIGNED_DEPTH(type)                                                                         \
-    ((type)->integers->largest <= 32 ? 4 : (type)->integers->largest <= 64 ? 2 : 1)
-#endif
-
-/* sum[r] += scale times the products of 16 numbers, words q[0] to q[3]; scale as
- * of pair_scale, NULL: 1. With VNNI of the numbers plus 128. */
+/* sum[r] += scale times the products of 16 numbers plus 128, words q[0] to q[3]; scale as
+ * of pair_scale, NULL: 1. */
 INLINE void add_sixteen(__m256i sum[ROWS], const int8_t (*q)[PANEL_ROWS][4], size_t half,
-                        const int8_t *x, size_t width, const __m256i *scale, int depth, int rows)
+                        const int8_t *x, size_t width, const __m256i *scale, int rows)
 {
-#ifdef __AVXVNNI__
     __m256i dot[ROWS];
-    (void)depth;
     for (int r = 0; r < rows; r++)
         dot[r] = scale ? _mm256_setzero_si256() : sum[r];
     for (size_t v = 0; v < 4; v++) {
@@ -49,39 +32,17 @@ INLINE void add_sixteen(__m256i sum[ROWS], const int8_t (*q)[PANEL_ROWS][4], siz
     }
     for (int r = 0; r < rows; r++)
         sum[r] = scale ? add_scaled(sum[r], dot[r], *scale) : dot[r];
-#else
-    const __m256i ones = _mm256_set1_epi16(1);
-    for (size_t first = 0; first < 4; first += (size_t)depth) {
-        __m256i pairs[ROWS];
-        for (int r = 0; r < rows; r++)
-            pairs[r] = _mm256_setzero_si256();
-        for (size_t v = first; v < first + (size_t)depth; v++) {
-            __m256i bytes = load(q[v][8 * half]), magnitude = _mm256_abs_epi8(bytes);
-            for (int r = 0; r < rows; r++) {
-                __m256i at = words(x + (size_t)r * width + 4 * v);
-                pairs[r] = multiply(pairs[r], magnitude, _mm256_sign_epi8(at, bytes));
-            }
-        }
-        for (int r = 0; r < rows; r++)
-            sum[r] = add_scaled(sum[r], pairs[r], scale ? *scale : ones);
-    }
-#endif
 }
 
-/* sum less 128 times those activations' scaled sums, which VNNI has too much. */
+/* sum less 128 times those activations' scaled sums. */
 INLINE __m256i without_shift(__m256i sum, __m256i scaled_sums)
 {
-#ifdef __AVXVNNI__
     return _mm256_sub_epi32(sum, _mm256_slli_epi32(scaled_sums, 7));
-#else
-    (void)scaled_sums;
-    return sum;
-#endif
 }
 
 /* A unit that is one step of 256 numbers, with integer scales. */
 INLINE void unit_scaled(__m256 acc[2][ROWS], const struct unit_integers *unit, const struct rows *x,
-                        bool minima, int depth, int rows)
+                        bool minima, int rows)
 {
     for (size_t half = 0; half < 2; half++) {
         __m256i sum[ROWS], scaled[ROWS], least[ROWS];
@@ -92,7 +53,7 @@ INLINE void unit_scaled(__m256 acc[2][ROWS], const struct unit_integers *unit, c
             for (int i = 0; i < 2; i++) {
                 __m256i scale = pair_scale(scales, i);
                 add_sixteen(sum, unit->q + 8 * p + 4 * i, half, x->q + 32 * p + 16 * i, x->width,
-                            &scale, depth, rows);
+                            &scale, rows);
             }
             for (int r = 0; r < rows; r++) {
                 __m256i sums = words(x->sums16 + (size_t)r * (x->width / 16) + 2 * p);
@@ -115,7 +76,7 @@ INLINE void unit_scaled(__m256 acc[2][ROWS], const struct unit_integers *unit, c
 /* `count` numbers of a unit in steps of 16 or 32, activations in groups of 32. */
 INLINE void unit_stepped(__m256 acc[2][ROWS], const struct unit_integers *unit,
                          const struct rows *x, size_t count, size_t step_width, bool minima,
-                         int depth, int rows)
+                         int rows)
 {
     for (size_t first = 0; first < count; first += step_width)
         for (size_t half = 0; half < 2; half++) {
@@ -125,7 +86,7 @@ INLINE void unit_stepped(__m256 acc[2][ROWS], const struct unit_integers *unit,
             for (int r = 0; r < rows; r++)
                 sum[r] = _mm256_setzero_si256();
             for (size_t i = first; i < first + step_width; i += 16)
-                add_sixteen(sum, unit->q + i / 4, half, x->q + i, x->width, NULL, depth, rows);
+                add_sixteen(sum, unit->q + i / 4, half, x->q + i, x->width, NULL, rows);
             for (int r = 0; r < rows; r++) {
                 size_t at = (size_t)r * (x->width / 16) + first / 16;
                 int32_t total_x = step_width == 16 ? x->sums16[at] : x->sums32[at / 2];
@@ -140,8 +101,7 @@ INLINE void unit_stepped(__m256 acc[2][ROWS], const struct unit_integers *unit,
 
 /* acc[r][o] over one unit, for `rows` rows. */
 INLINE void unit_rows(float (*acc)[PANEL_ROWS], const struct unit_integers *unit,
-                      const struct rows *x, const struct weight_type *type, size_t count, int depth,
-                      int rows)
+                      const struct rows *x, const struct weight_type *type, size_t count, int rows)
 {
     bool minima = type->integers->minima;
     __m256 sums[2][ROWS];
@@ -149,9 +109,9 @@ INLINE void unit_rows(float (*acc)[PANEL_ROWS], const struct unit_integers *unit
         for (size_t half = 0; half < 2; half++)
             sums[half][r] = _mm256_load_ps(acc[r] + 8 * half);
     if (type->integers->step == 256)
-        unit_scaled(sums, unit, x, minima, depth, rows);
+        unit_scaled(sums, unit, x, minima, rows);
     else
-        unit_stepped(sums, unit, x, count, type->integers->step, minima, depth, rows);
+        unit_stepped(sums, unit, x, count, type->integers->step, minima, rows);
     for (int r = 0; r < rows; r++)
         for (size_t half = 0; half < 2; half++)
             _mm256_store_ps(acc[r] + 8 * half, sums[half][r]);
@@ -159,17 +119,17 @@ INLINE void unit_rows(float (*acc)[PANEL_ROWS], const struct unit_integers *unit
 
 /* The rows of a part over one unit. */
 INLINE void unit_part(float (*acc)[PANEL_ROWS], const struct unit_integers *unit, struct rows x,
-                      const struct weight_type *type, size_t count, size_t rows, int depth)
+                      const struct weight_type *type, size_t count, size_t rows)
 {
     size_t take = 4;
     for (; rows > 0; rows -= take, acc += take) {
         take = rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
         if (take == 4)
-            unit_rows(acc, unit, &x, type, count, depth, 4);
+            unit_rows(acc, unit, &x, type, count, 4);
         else if (take == 2)
-            unit_rows(acc, unit, &x, type, count, depth, 2);
+            unit_rows(acc, unit, &x, type, count, 2);
         else
-            unit_rows(acc, unit, &x, type, count, depth, 1);
+            unit_rows(acc, unit, &x, type, count, 1);
         x.q += take * x.width;
         x.scales += take * x.groups;
         x.sums32 += take * (x.width / 32);
@@ -200,12 +160,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
         if (first_row == 0)
             stream_lines(weights, bytes);
         loam_avx2_integers_unit(&unit, type, weights, count / type->block_elements);
-        if (SIGNED_DEPTH(type) == 4)
-            unit_part(acc, &unit, x, type, count, rows, 4);
-        else if (SIGNED_DEPTH(type) == 2)
-            unit_part(acc, &unit, x, type, count, rows, 2);
-        else
-            unit_part(acc, &unit, x, type, count, rows, 1);
+        unit_part(acc, &unit, x, type, count, rows);
         x.q += elements;
         x.scales += elements / group;
         x.sums32 += elements / 32;
@@ -220,8 +175,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
 void LINEAR(integers)(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
-    if (tile->rows <= MOST_BY_ROWS &&
-        (loam_avx2_linear_panels(tile) || loam_avx2_linear_integer_rows(tile)))
+    if (tile->rows <= MOST_BY_ROWS && loam_avx2_linear_integers(tile))
         return;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)

@@ -172,8 +172,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
 void loam_avx512_linear_integers(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
-    if (tile->rows <= MOST_BY_ROWS &&
-        (loam_avx2_linear_panels(tile) || loam_avx2_linear_integer_rows(tile)))
+    if (tile->rows <= MOST_BY_ROWS && loam_avx2_linear_integers(tile))
         return;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)

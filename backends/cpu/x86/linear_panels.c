@@ -31,7 +31,8 @@ INLINE __m256i scales_of_two(__m256i line, size_t i)
     return _mm256_blend_epi16(scale_of(line, i), scale_of(line, i + 1), 0xAA);
 }
 
-/* ---- one row -------------------------------------------------------------------------- */
+/* ---- one row: steps of 16 and 32
+ * -------------------------------------------------------------------------- */
 
 /* Lines of a unit that are asked for with each run of 32 numbers; the others at the unit's begin.
  */
@@ -104,46 +105,93 @@ INLINE void add_steps_of_run(__m256 acc[2], const void *unit, size_t b, const st
     }
 }
 
-/* Run b of a unit of 256 numbers; beside: sums of activations times minima or scales. */
-INLINE void add_scaled_run(__m256i sum[2][2], __m256i beside[2], const void *unit, size_t b,
-                           const struct row *x, const struct panel_type type)
+/* ---- one row: steps of 256 --------------------------------------------------------------- */
+
+/* All products of a type with signs, times scales. Its runs differ in addresses only. */
+INLINE void multiply_runs(__m256i out[2], const void *unit, const struct row *x,
+                          const struct panel_type type)
 {
-    __m256i scale[2][2];
-    for (size_t half = 0; half < 2; half++) {
-        __m256i line = type.scales(unit, b / 2, half), sums = words(x->sums16 + 2 * b);
-        size_t at = b % 2 * 2;
-        scale[0][half] = scale_of(line, at);
-        scale[1][half] = scale_of(line, at + 1);
-        if (type.less)
-            line = type.mins(unit, b / 2, half);
-        if (type.less || type.offset)
-            beside[half] = add_pairs(beside[half], scales_of_two(line, at), sums);
+    __m256i sum[2][2];
+    for (size_t i = 0; i < 4; i++)
+        sum[i / 2][i % 2] = _mm256_setzero_si256();
+#pragma GCC unroll 1
+    for (size_t b = 0; b < 8; b++) {
+        __m256i scale[2][2];
+        for (size_t half = 0; half < 2; half++)
+            for (size_t i = 0; i < 2; i++)
+                scale[i][half] = scale_of(type.scales(unit, b / 2, half), b % 2 * 2 + i);
+        multiply_run(sum, unit, b, x, type, scale);
     }
-    multiply_run(sum, unit, b, x, type, scale);
+    for (size_t half = 0; half < 2; half++)
+        out[half] = _mm256_add_epi32(sum[0][half], sum[1][half]);
+}
+
+/* All products of half a panel, times scales. A line has words of all runs or of four, which are
+ * taken together: it is read once, and the code is half as long. Half of the unit's lines
+ * are asked for, at eight places. */
+INLINE __m256i multiply_by_lines(const void *unit, size_t half, const struct row *x,
+                                 const struct panel_type type)
+{
+    const unsigned char *lines = unit;
+    size_t count = type.bytes / 128;
+    __m256i sum = _mm256_setzero_si256();
+    lines += type.bytes % 128 + 64 * count * half;
+#pragma GCC unroll 2
+    for (size_t i = 0; i < 2; i++) {
+        __m256i pairs[8];
+#pragma GCC unroll 4
+        for (size_t v = 4 * i; v < 4 * i + 4; v++) {
+            for (size_t line = v * count / 8; line < (v + 1) * count / 8; line++)
+                stream_line_ahead(lines + 64 * line, x->far, x->near);
+#pragma GCC unroll 8
+            for (size_t b = 0; b < 8; b++) {
+                __m256i at = words(x->q + 32 * b + 4 * v);
+                __m256i some = _mm256_maddubs_epi16(type.word(unit, b, v, half), at);
+                pairs[b] = v % 4 ? _mm256_add_epi16(pairs[b], some) : some;
+                IN_ORDER(pairs[b]);
+            }
+        }
+#pragma GCC unroll 8
+        for (size_t b = 0; b < 8; b++) {
+            __m256i line = type.scales(unit, b / 2, half);
+            sum = add_pairs(sum, pairs[b], scale_of(line, b % 2 * 2 + i));
+        }
+    }
+    return sum;
+}
+
+/* Sums of activations times minima, or times scales. */
+INLINE __m256i multiply_sums(const void *unit, size_t half, const struct row *x,
+                             const struct panel_type type)
+{
+    __m256i sum = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (size_t b = 0; b < 8; b++) {
+        __m256i line = (type.less ? type.mins : type.scales)(unit, b / 2, half);
+        sum = add_pairs(sum, scales_of_two(line, b % 2 * 2), words(x->sums16 + 2 * b));
+    }
+    return sum;
 }
 
 /* 256 numbers with integer scales. */
 INLINE void add_scaled_unit(__m256 acc[2], const void *unit, const struct row *x,
                             const struct panel_type type)
 {
-    __m256i sum[2][2], beside[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    for (size_t i = 0; i < 4; i++)
-        sum[i / 2][i % 2] = _mm256_setzero_si256();
-    if (type.is_uniform)
-#pragma GCC unroll 1
-        for (size_t b = 0; b < 8; b++)
-            add_scaled_run(sum, beside, unit, b, x, type);
+    __m256i sum[2], beside[2];
+    if (type.has_signs)
+        multiply_runs(sum, unit, x, type);
     else
-#pragma GCC unroll 8
-        for (size_t b = 0; b < 8; b++)
-            add_scaled_run(sum, beside, unit, b, x, type);
+        for (size_t half = 0, two = 2; half < two; half++) {
+            __asm__ volatile("" : "+r"(two)); /* not unrolled: fetching is the bound */
+            sum[half] = multiply_by_lines(unit, half, x, type);
+            beside[half] = multiply_sums(unit, half, x, type);
+        }
     __m256 d_x = _mm256_set1_ps(x->scales[0]);
     for (size_t half = 0; half < 2; half++) {
-        __m256i dot = _mm256_add_epi32(sum[0][half], sum[1][half]);
         if (type.offset)
-            dot = _mm256_sub_epi32(
-                dot, _mm256_mullo_epi32(beside[half], _mm256_set1_epi32(type.offset)));
-        acc[half] = step(acc[half], type.d(unit, 0, half), x->scales[0], dot);
+            sum[half] = _mm256_sub_epi32(
+                sum[half], _mm256_mullo_epi32(beside[half], _mm256_set1_epi32(type.offset)));
+        acc[half] = step(acc[half], type.d(unit, 0, half), x->scales[0], sum[half]);
         if (type.less)
             acc[half] = _mm256_fmadd_ps(_mm256_mul_ps(type.less(unit, 0, half), d_x),
                                         _mm256_cvtepi32_ps(beside[half]), acc[half]);
@@ -318,8 +366,10 @@ INLINE struct form form_of(const struct panel_type type)
     {                                                                                              \
         linear_row(tile, add_unit_##name, shape_of(name##_panel()), 1);                            \
     }                                                                                              \
-    static void unpack_##name(struct chunk *out, const void *units, size_t steps)                  \
+    static void unpack_##name(struct chunk *out, const struct weight_type *type,                   \
+                              const void *units, size_t steps)                                     \
     {                                                                                              \
+        (void)type;                                                                                \
         unpack_chunk(out, units, steps, name##_panel());                                           \
     }                                                                                              \
     static void integers_##name(struct unit_integers *out, const void *unit, size_t runs)          \
@@ -348,26 +398,24 @@ static const struct panel_functions *functions_of(const struct weight_type *type
     return NULL;
 }
 
-bool loam_avx2_linear_panels(const struct linear_tile *tile)
+bool loam_avx2_has_panels(const struct weight_type *type)
+{
+    return functions_of(type) != NULL;
+}
+
+void loam_avx2_linear_panels(const struct linear_tile *tile)
 {
     const struct panel_functions *functions = functions_of(tile->type);
-    if (!functions)
-        return false;
     if (tile->rows == 1)
         functions->one_row(tile);
     else if (tile->rows < LEAST_ROWS)
         few_rows(tile, functions->one_row);
     else
         linear_rows(tile, &functions->many);
-    return true;
 }
 
-void loam_avx2_integers_unit(struct unit_integers *out, const struct weight_type *type,
-                             const void *unit, size_t blocks)
+void loam_avx2_panel_unit(struct unit_integers *out, const struct weight_type *type,
+                          const void *unit, size_t blocks)
 {
-    const struct panel_functions *functions = functions_of(type);
-    if (functions)
-        functions->integers(out, unit, blocks * type->block_elements / 32);
-    else
-        loam_integers_unit(out, type, unit, blocks);
+    functions_of(type)->integers(out, unit, blocks * type->block_elements / 32);
 }

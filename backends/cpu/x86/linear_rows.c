@@ -5,8 +5,10 @@
 
 /* ---- unpacking ------------------------------------------------------------------- */
 
-static void unpack_q8_0(struct chunk *out, const void *units, size_t steps)
+static void unpack_q8_0(struct chunk *out, const struct weight_type *type, const void *units,
+                        size_t steps)
 {
+    (void)type;
     const struct unit_q8_0 *unit = units;
     for (size_t s = 0; s < steps; s++, unit += s % 2 == 0) {
         for (size_t half = 0; half < 2; half++) {
@@ -36,8 +38,10 @@ INLINE void unpack_nibbles(struct chunk *out, size_t v, const uint8_t (*q)[16][4
         }
 }
 
-static void unpack_q4_0(struct chunk *out, const void *units, size_t steps)
+static void unpack_q4_0(struct chunk *out, const struct weight_type *type, const void *units,
+                        size_t steps)
 {
+    (void)type;
     const struct unit_q4_0 *unit = units;
     for (size_t s = 0; s < steps; s++, unit += s % 2 == 0) {
         unpack_nibbles(out, 8 * s, unit->q[s % 2]);
@@ -60,16 +64,20 @@ INLINE void unpack_k(struct chunk *out, const uint16_t *d, const uint16_t *dmin,
     }
 }
 
-static void unpack_q4_k(struct chunk *out, const void *units, size_t steps)
+static void unpack_q4_k(struct chunk *out, const struct weight_type *type, const void *units,
+                        size_t steps)
 {
+    (void)type;
     const struct unit_q4_k *unit = units;
     unpack_k(out, unit->d, unit->dmin, unit->scales, unit->mins);
     for (size_t s = 0; s < steps; s++)
         unpack_nibbles(out, 8 * s, unit->q[s]);
 }
 
-static void unpack_q5_k(struct chunk *out, const void *units, size_t steps)
+static void unpack_q5_k(struct chunk *out, const struct weight_type *type, const void *units,
+                        size_t steps)
 {
+    (void)type;
     const struct unit_q5_k *unit = units;
     unpack_k(out, unit->d, unit->dmin, unit->scales, unit->mins);
     for (size_t s = 0; s < steps; s++)
@@ -83,8 +91,10 @@ static void unpack_q5_k(struct chunk *out, const void *units, size_t steps)
             }
 }
 
-static void unpack_q6_k(struct chunk *out, const void *units, size_t steps)
+static void unpack_q6_k(struct chunk *out, const struct weight_type *type, const void *units,
+                        size_t steps)
 {
+    (void)type;
     const struct unit_q6_k *unit = units;
     put_halves(out->d[0], unit->d);
     for (size_t p = 0; p < steps; p++)

@@ -67,7 +67,8 @@ struct beside {
 
 /* A type: how a chunk is unpacked and multiplied. */
 struct chunk_type {
-    void (*unpack)(struct chunk *out, const void *units, size_t steps);
+    void (*unpack)(struct chunk *out, const struct weight_type *type, const void *units,
+                   size_t steps);
     void (*add)(float (*acc)[PANEL_ROWS], const struct chunk *chunk, const struct beside *x,
                 size_t steps);
 };
@@ -305,7 +306,7 @@ static void one_panel(const struct linear_tile *tile, const struct chunk_type *t
         size_t bytes = NUMBERS / packing->unit_elements * packing->unit_bytes;
         if (first == 0)
             stream_lines(weights, bytes);
-        type->unpack(&chunk, weights, steps);
+        type->unpack(&chunk, tile->type, weights, steps);
         weights += bytes;
         for (size_t i = 0; i < fours; i++) {
             size_t row = four_at(tile, first + i);

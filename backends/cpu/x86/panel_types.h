@@ -22,9 +22,8 @@ struct panel_type {
      * those that come with `less`. */
     __m256i (*scales)(const void *unit, size_t k, size_t half);
     __m256i (*mins)(const void *unit, size_t k, size_t half);
-    bool is_uniform; /* runs of a unit differ in addresses only: no code for each */
-    bool has_signs;  /* else numbers plus the offset are at least 0 */
-    size_t depth;    /* words whose products fit in 16 bits together: 1, 4, 8 */
+    bool has_signs; /* else numbers plus the offset are at least 0 */
+    size_t depth;   /* words whose products fit in 16 bits together: 1, 4, 8 */
     int32_t offset;
     size_t step, elements, bytes; /* numbers of a step and of a unit, bytes of a unit */
 };
@@ -367,7 +366,6 @@ INLINE struct panel_type iq4_xs_panel(void)
 {
     return (struct panel_type){.word = iq4_xs_word,
                                .d = iq4_xs_d,
-                               .is_uniform = true,
                                .scales = iq4_xs_scales,
                                .has_signs = true,
                                .depth = 1,
@@ -452,7 +450,8 @@ INLINE struct panel_type q2_0_panel(void)
     TYPE(q4_1)                                                                                     \
     TYPE(q5_0)                                                                                     \
     TYPE(q5_1)                                                                                     \
-    TYPE(iq4_nl) TYPE(mxfp4) TYPE(nvfp4) TYPE(iq4_xs) TYPE(q2_k) TYPE(q3_k) TYPE(tq1_0)            \
-        TYPE(tq2_0) TYPE(q1_0) TYPE(q2_0)
+    TYPE(iq4_nl)                                                                                   \
+    TYPE(mxfp4) TYPE(nvfp4) TYPE(iq4_xs) TYPE(q2_k) TYPE(q3_k) TYPE(tq1_0) TYPE(tq2_0) TYPE(q1_0)  \
+        TYPE(q2_0)
 
 #endif

@@ -51,12 +51,18 @@ void loam_avx2_few_rows_q4_0(const struct linear_tile *tile);
 void loam_avx2_few_rows_q4_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q5_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q6_k(const struct linear_tile *tile);
-void loam_avx2_few_rows_integers(const struct linear_tile *tile);
-/* Types of panel_types.h; false: not this one. */
-bool loam_avx2_linear_panels(const struct linear_tile *tile);
-/* Row by row; false: not for this type and so many rows. */
-bool loam_avx2_linear_integer_rows(const struct linear_tile *tile);
-/* loam_integers_unit(), fast for types of panel_types.h. */
+/* Types of panel_types.h, and of grid_rows.h; and their unpacking for other levels. */
+bool loam_avx2_has_panels(const struct weight_type *type);
+void loam_avx2_linear_panels(const struct linear_tile *tile);
+void loam_avx2_panel_unit(struct unit_integers *out, const struct weight_type *type,
+                          const void *unit, size_t blocks);
+bool loam_avx2_has_grids(const struct weight_type *type);
+void loam_avx2_linear_grids(const struct linear_tile *tile);
+void loam_avx2_grid_unit(struct unit_integers *out, const struct weight_type *type,
+                         const void *unit);
+/* Either; false: neither. */
+bool loam_avx2_linear_integers(const struct linear_tile *tile);
+/* loam_integers_unit(), fast for both. */
 void loam_avx2_integers_unit(struct unit_integers *out, const struct weight_type *type,
                              const void *unit, size_t blocks);
 void loam_avx512_few_rows_q8_0(const struct linear_tile *tile);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The layouts of blocks are those of the types' files in lib/quant. */
-#include "cpu/x86/integer_rows.h"
+#include "cpu/x86/grid_rows.h"
 #include "cpu/kernels.h"
 #include "cpu/x86/float8.h"
 #include "quant/codecs.h"
@@ -96,7 +96,7 @@ INLINE void put_scale(int16_t *scales, size_t b, uint32_t scale)
     scales[2 * b] = scales[2 * b + 1] = (int16_t)scale;
 }
 
-static void row_iq2_xxs(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq2_xxs(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     const unsigned char *e = block + 2;
     out->d[o] = half_at(block) * 0.125f;
@@ -108,7 +108,7 @@ static void row_iq2_xxs(struct integer_rows *out, size_t o, const unsigned char 
     }
 }
 
-static void row_iq2_xs(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq2_xs(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     uint64_t nibbles;
     memcpy(&nibbles, block + 66, sizeof nibbles);
@@ -125,7 +125,7 @@ static void row_iq2_xs(struct integer_rows *out, size_t o, const unsigned char *
     }
 }
 
-static void row_iq2_s(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq2_s(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     uint64_t nibbles;
     memcpy(&nibbles, block + 74, sizeof nibbles);
@@ -141,7 +141,7 @@ static void row_iq2_s(struct integer_rows *out, size_t o, const unsigned char *b
     }
 }
 
-static void row_iq3_xxs(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq3_xxs(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     out->d[o] = half_at(block) * 0.25f;
     for (size_t b = 0; b < 8; b++) {
@@ -152,7 +152,7 @@ static void row_iq3_xxs(struct integer_rows *out, size_t o, const unsigned char 
     }
 }
 
-static void row_iq3_s(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq3_s(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     out->d[o] = half_at(block);
     for (size_t b = 0; b < 8; b++) {
@@ -170,7 +170,7 @@ INLINE __m256i off_center(__m256i numbers, uint32_t down)
     return _mm256_add_epi8(numbers, _mm256_or_si256(is_down, _mm256_set1_epi8(1)));
 }
 
-static void row_iq1_s(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq1_s(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     out->d[o] = half_at(block) * 0.125f;
     for (size_t b = 0; b < 8; b++) {
@@ -183,7 +183,7 @@ static void row_iq1_s(struct integer_rows *out, size_t o, const unsigned char *b
     }
 }
 
-static void row_iq1_m(struct integer_rows *out, size_t o, const unsigned char *block)
+static void row_iq1_m(struct grid_rows *out, size_t o, const unsigned char *block)
 {
     uint64_t scales;
     memcpy(&scales, block + 48, sizeof scales);
@@ -201,8 +201,7 @@ static void row_iq1_m(struct integer_rows *out, size_t o, const unsigned char *b
 }
 
 #define UNPACK_ROWS(name)                                                                          \
-    static void unpack_##name(struct integer_rows *out, const unsigned char *rows,                 \
-                              size_t row_bytes)                                                    \
+    static void unpack_##name(struct grid_rows *out, const unsigned char *rows, size_t row_bytes)  \
     {                                                                                              \
         for (size_t o = 0; o < EIGHT_ROWS; o++)                                                    \
             row_##name(out, o, rows + o * row_bytes);                                              \
