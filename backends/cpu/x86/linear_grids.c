@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Products at the level avx2 with types that have code books. Eight rows of weights at a time
- * become bytes (grid_rows.c), in L1.
+ * Products at the level avx2 with types that have code books (grid_blocks.h).
  *
- * Few rows of activations meet them there, 32 numbers at a time along the row: the
- * activation takes the sign of the weight, and eight sums become the lanes of one at the end of
- * each step. For many the bytes go to the order of panels, plus an offset that makes them
- * unsigned (linear_rows.h).
+ * One row of activations goes along each row of weights: entries are magnitudes, and the
+ * activation takes their signs; where all numbers are shifted by one, they are made
+ * unsigned by SHIFTED_MOST, which comes off by the sums of activations. The sums of eight rows
+ * become the lanes of one at the end of each block. For few rows the numbers of eight rows
+ * become bytes first, in L1. For many these go to the order of panels, plus an offset that makes
+ * them unsigned (linear_rows.h).
  *
- * Bound of one row: looking entries up, one by one.
+ * Bound of one row: looking entries up, one by one; some 30 operations for 32 numbers.
  */
-#include "cpu/x86/grid_rows.h"
+#include "cpu/x86/grid_blocks.h"
 #include "cpu/x86/linear_rows.h"
 #include "cpu/x86/x86.h"
 
-enum { FEW_ROWS = 4 };
+enum {
+    EIGHT_ROWS = 8,  /* of weights */
+    FEW_ROWS = 3,    /* of activations */
+    SHIFTED_MOST = 9 /* entries have 8 */
+};
 
-/* ---- few rows ---------------------------------------------------------------------- */
+/* What struct block_integers has, of rows o: one step of 256, without minima. */
+struct grid_rows {
+    _Alignas(64) int8_t q[EIGHT_ROWS][INTEGERS];
+    _Alignas(32) int16_t scales[EIGHT_ROWS][INTEGERS / 16];
+    float d[EIGHT_ROWS];
+};
 
-/* Products of 32 numbers, pairs in 16 bits. */
-INLINE __m256i pairs_of(const int8_t *weights, const int8_t *x)
-{
-    __m256i q = load(weights), at = _mm256_loadu_si256((const void *)x);
-    return _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(at, q));
-}
+/* ---- one row ----------------------------------------------------------------------- */
 
 /* Lane o: the sum of all of x[o]. */
 INLINE __m256i sums_of(const __m256i x[EIGHT_ROWS])
@@ -42,46 +47,152 @@ INLINE __m256i scales_at(const __m256i half[2], size_t p)
                                _mm256_add_epi8(even, _mm256_set1_epi8((char)(4 * (p % 4)))));
 }
 
+/* The first four scales of both halves, and the last four. */
+INLINE void halve_scales(__m256i half[2], __m256i all)
+{
+    half[0] = _mm256_permute2x128_si256(all, all, 0x00);
+    half[1] = _mm256_permute2x128_si256(all, all, 0x11);
+}
+
+/* The products of a block. */
+INLINE __m256i multiply_block(const struct grid_block *block, const int8_t *x,
+                              const int16_t *sums16, const void *grid, const int entry,
+                              const bool has_shifts)
+{
+    __m256i scales = load(block->scales), half[2], sum = _mm256_setzero_si256();
+    halve_scales(half, scales);
+    __asm__("" : "+r"(x)); /* one address, not one of each run in memory */
+    if (has_shifts) {
+        __m256i less = _mm256_loadu_si256((const void *)sums16);
+        less = _mm256_mullo_epi16(less, _mm256_set1_epi16(-SHIFTED_MOST));
+        sum = _mm256_madd_epi16(scales, less);
+    }
+#pragma GCC unroll 8
+    for (size_t p = 0; p < INTEGERS / 32; p++) {
+        __m256i q = entries_of(block, p, grid, entry), flags = bytes_of_bits(block->flags + p);
+        __m256i at = _mm256_loadu_si256((const void *)(x + 32 * p));
+        if (has_shifts)
+            q = shifted(q, flags, SHIFTED_MOST);
+        else
+            at = with_signs(at, flags);
+        sum = add_pairs(sum, _mm256_maddubs_epi16(q, at), scales_at(half, p));
+    }
+    return sum;
+}
+
+/* One panel for one row. */
+INLINE void panel_of_one_row(const struct linear_tile *tile, const struct grid_type *grid_type,
+                             size_t output, const int entry, const bool has_shifts)
+{
+    size_t bytes = tile->type->packing->unit_bytes, row_bytes = tile->type->block_bytes;
+    const unsigned char *unit =
+        (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
+    __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    for (size_t k = 0; k < tile->width; k += INTEGERS, unit += bytes)
+        for (size_t half = 0; half < 2; half++) {
+            const unsigned char *rows = unit + EIGHT_ROWS * half * row_bytes;
+            /* All are taken apart before the first is looked up, which does not wait then. */
+            struct grid_block blocks[EIGHT_ROWS];
+            __m256i sums[EIGHT_ROWS];
+            _Alignas(32) float d[EIGHT_ROWS];
+            for (size_t o = 0; o < EIGHT_ROWS; o++, rows += row_bytes) {
+                for (size_t line = 0; line < row_bytes; line += 64)
+                    stream_line_ahead(rows + line, tile->ahead.far, tile->ahead.near);
+                grid_type->read(&blocks[o], rows);
+            }
+            for (size_t o = 0; o < EIGHT_ROWS; o++) {
+                d[o] = blocks[o].d;
+                sums[o] = multiply_block(&blocks[o], tile->q + k, tile->sums16 + k / 16,
+                                         grid_type->grid, entry, has_shifts);
+            }
+            acc[half] =
+                step(acc[half], _mm256_load_ps(d), tile->scales[k / INTEGERS], sums_of(sums));
+        }
+    size_t end = tile->first_output + tile->output_count;
+    store(tile, 0, output, loam_min(PANEL_ROWS, end - output), acc);
+}
+
+static void one_row(const struct linear_tile *tile, const struct grid_type *type, size_t output)
+{
+    if (type->has_shifts)
+        panel_of_one_row(tile, type, output, 8, true);
+    else if (type->entry == 8)
+        panel_of_one_row(tile, type, output, 8, false);
+    else
+        panel_of_one_row(tile, type, output, 4, false);
+}
+
+/* ---- few rows ---------------------------------------------------------------------- */
+
+INLINE void unpack_row(struct grid_rows *out, size_t o, const struct grid_type *type,
+                       const unsigned char *bytes, const int entry, const bool has_shifts)
+{
+    struct grid_block block;
+    type->read(&block, bytes);
+    put(out->scales[o], 0, load(block.scales));
+    out->d[o] = block.d;
+    for (size_t p = 0; p < INTEGERS / 32; p++) {
+        __m256i q = entries_of(&block, p, type->grid, entry);
+        __m256i flags = bytes_of_bits(block.flags + p);
+        put(out->q[o] + 32 * p, 0, has_shifts ? shifted(q, flags, 0) : with_signs(q, flags));
+    }
+}
+
+/* The blocks of eight rows, which begin row_bytes apart. */
+static void unpack_rows(struct grid_rows *out, const struct grid_type *type,
+                        const unsigned char *rows, size_t row_bytes)
+{
+    for (size_t o = 0; o < EIGHT_ROWS; o++, rows += row_bytes)
+        if (type->has_shifts)
+            unpack_row(out, o, type, rows, 8, true);
+        else if (type->entry == 8)
+            unpack_row(out, o, type, rows, 8, false);
+        else
+            unpack_row(out, o, type, rows, 4, false);
+}
+
 INLINE __m256 add_rows(__m256 acc, const struct grid_rows *rows, const int8_t *x, float d_x)
 {
     __m256i sums[EIGHT_ROWS];
     for (size_t o = 0; o < EIGHT_ROWS; o++) {
-        __m256i all = _mm256_loadu_si256((const void *)rows->scales[o]);
-        __m256i half[2] = {_mm256_permute2x128_si256(all, all, 0x00),
-                           _mm256_permute2x128_si256(all, all, 0x11)};
+        __m256i half[2];
+        halve_scales(half, load(rows->scales[o]));
         sums[o] = _mm256_setzero_si256();
 #pragma GCC unroll 8
-        for (size_t p = 0; p < INTEGERS / 32; p++)
-            sums[o] =
-                add_pairs(sums[o], pairs_of(rows->q[o] + 32 * p, x + 32 * p), scales_at(half, p));
+        for (size_t p = 0; p < INTEGERS / 32; p++) {
+            __m256i q = load(rows->q[o] + 32 * p);
+            __m256i at = _mm256_loadu_si256((const void *)(x + 32 * p));
+            __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(at, q));
+            sums[o] = add_pairs(sums[o], pairs, scales_at(half, p));
+        }
     }
     return step(acc, _mm256_loadu_ps(rows->d), d_x, sums_of(sums));
 }
 
 /* One panel. */
-static void few_rows(const struct linear_tile *tile, row_unpacker unpack, size_t output)
+static void few_rows(const struct linear_tile *tile, const struct grid_type *type, size_t output)
 {
     size_t width = tile->width, groups = width / INTEGERS, bytes = tile->type->packing->unit_bytes;
     size_t row_bytes = tile->type->block_bytes;
     const unsigned char *unit =
         (const unsigned char *)tile->weights + output / PANEL_ROWS * tile->panel_bytes;
     struct grid_rows rows;
-    _Alignas(32) float acc[FEW_ROWS][PANEL_ROWS] = {{0}};
+    __m256 acc[FEW_ROWS][2];
+    for (size_t r = 0; r < FEW_ROWS; r++)
+        acc[r][0] = acc[r][1] = _mm256_setzero_ps();
     for (size_t k = 0; k < width; k += INTEGERS, unit += bytes)
-        for (size_t o = 0; o < PANEL_ROWS; o += EIGHT_ROWS) {
+        for (size_t half = 0; half < 2; half++) {
+            const unsigned char *first = unit + EIGHT_ROWS * half * row_bytes;
             for (size_t line = 0; line < bytes / 2; line += 64)
-                stream_line_ahead(unit + o * row_bytes + line, tile->ahead.far, tile->ahead.near);
-            unpack(&rows, unit + o * row_bytes, row_bytes);
-            for (size_t r = 0; r < tile->rows; r++) {
-                __m256 sum = add_rows(_mm256_load_ps(acc[r] + o), &rows, tile->q + r * width + k,
-                                      tile->scales[r * groups + k / INTEGERS]);
-                _mm256_store_ps(acc[r] + o, sum);
-            }
+                stream_line_ahead(first + line, tile->ahead.far, tile->ahead.near);
+            unpack_rows(&rows, type, first, row_bytes);
+            for (size_t r = 0; r < tile->rows; r++)
+                acc[r][half] = add_rows(acc[r][half], &rows, tile->q + r * width + k,
+                                        tile->scales[r * groups + k / INTEGERS]);
         }
     size_t outputs = loam_min(PANEL_ROWS, tile->first_output + tile->output_count - output);
     for (size_t r = 0; r < tile->rows; r++)
-        store(tile, r, output, outputs,
-              (__m256[2]){_mm256_load_ps(acc[r]), _mm256_load_ps(acc[r] + 8)});
+        store(tile, r, output, outputs, acc[r]);
 }
 
 /* ---- many rows --------------------------------------------------------------------- */
@@ -141,11 +252,11 @@ static void unpack_grids(struct chunk *out, const struct weight_type *type, cons
                          size_t steps)
 {
     struct grid_rows rows;
-    row_unpacker unpack = loam_avx2_row_unpacker(type);
+    const struct grid_type *grid_type = loam_avx2_grid_type(type);
     (void)steps; /* eight */
     for (size_t half = 0; half < 2; half++) {
-        unpack(&rows, (const unsigned char *)unit + 8 * half * type->block_bytes,
-               type->block_bytes);
+        unpack_rows(&rows, grid_type, (const unsigned char *)unit + 8 * half * type->block_bytes,
+                    type->block_bytes);
         unpack_half(out, half, &rows, (int)type->integers->largest);
     }
 }
@@ -158,31 +269,31 @@ ADD_CHUNK(add_large, {.step = 256, .depth = 1, .run = 16, .pair = 16})
 
 bool loam_avx2_has_grids(const struct weight_type *type)
 {
-    return loam_avx2_row_unpacker(type) != NULL;
+    return loam_avx2_grid_type(type) != NULL;
 }
 
 void loam_avx2_linear_grids(const struct linear_tile *tile)
 {
     static const struct chunk_type small = {unpack_grids, add_small},
                                    large = {unpack_grids, add_large};
-    row_unpacker unpack = loam_avx2_row_unpacker(tile->type);
+    const struct grid_type *type = loam_avx2_grid_type(tile->type);
     size_t end = tile->first_output + tile->output_count;
     if (tile->rows > FEW_ROWS)
         linear_rows(tile, tile->type->integers->largest <= 15 ? &small : &large);
     else
         for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
-            few_rows(tile, unpack, output);
+            (tile->rows == 1 ? one_row : few_rows)(tile, type, output);
 }
 
 void loam_avx2_grid_unit(struct unit_integers *out, const struct weight_type *type,
                          const void *unit)
 {
     struct grid_rows rows;
-    row_unpacker unpack = loam_avx2_row_unpacker(type);
+    const struct grid_type *grid_type = loam_avx2_grid_type(type);
     for (size_t half = 0; half < 2; half++) {
         __m256i all[EIGHT_ROWS];
-        unpack(&rows, (const unsigned char *)unit + 8 * half * type->block_bytes,
-               type->block_bytes);
+        unpack_rows(&rows, grid_type, (const unsigned char *)unit + 8 * half * type->block_bytes,
+                    type->block_bytes);
         pairs_of_scales(all, &rows);
         for (size_t p = 0; p < INTEGERS / 32; p++)
             put(out->scales[p], half, all[p]);

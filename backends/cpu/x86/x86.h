@@ -51,7 +51,7 @@ void loam_avx2_few_rows_q4_0(const struct linear_tile *tile);
 void loam_avx2_few_rows_q4_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q5_k(const struct linear_tile *tile);
 void loam_avx2_few_rows_q6_k(const struct linear_tile *tile);
-/* Types of panel_types.h, and of grid_rows.h; and their unpacking for other levels. */
+/* Types of panel_types.h, and of grid_blocks.h; and their unpacking for other levels. */
 bool loam_avx2_has_panels(const struct weight_type *type);
 void loam_avx2_linear_panels(const struct linear_tile *tile);
 void loam_avx2_panel_unit(struct unit_integers *out, const struct weight_type *type,
