@@ -7,7 +7,7 @@
  * fits in 16 bits. Other types are unsigned with an offset, which comes off by the sums of
  * activations, and several pairs fit.
  *
- * Bound of one row: reading the weights, or 5 to 9 operations for 32 numbers.
+ * Bound of one row: reading the weights, or 5 to 10 operations for 32 numbers.
  */
 #include "cpu/x86/linear_row.h"
 #include "cpu/x86/linear_rows.h"
@@ -31,11 +31,16 @@ INLINE __m256i scales_of_two(__m256i line, size_t i)
     return _mm256_blend_epi16(scale_of(line, i), scale_of(line, i + 1), 0xAA);
 }
 
-/* ---- one row: steps of 16 and 32
- * -------------------------------------------------------------------------- */
+/* ---- one row: steps of 16 and 32 --------------------------------------------------------- */
 
-/* Lines of a unit that are asked for with each run of 32 numbers; the others at the unit's begin.
- */
+/* Whether a unit is gone through line by line instead of run by run. */
+INLINE bool by_lines(const struct panel_type type)
+{
+    return type.step == 256 && !type.has_signs;
+}
+
+/* Lines of a unit that are asked for with each run of 32 numbers; the first few, which
+ * are too many, at the unit's begin. */
 INLINE size_t lines_of_run(const struct panel_type type)
 {
     return type.bytes / 64 / (type.elements / 32);
@@ -43,7 +48,8 @@ INLINE size_t lines_of_run(const struct panel_type type)
 
 INLINE struct unit_shape shape_of(const struct panel_type type)
 {
-    size_t others = type.bytes - 64 * lines_of_run(type) * (type.elements / 32);
+    size_t others = by_lines(type) ? type.bytes % 128
+                                   : type.bytes - 64 * lines_of_run(type) * (type.elements / 32);
     return (struct unit_shape){.elements = type.elements,
                                .block = type.step < 32 ? 32 : type.step,
                                .bytes = type.bytes,
@@ -128,7 +134,7 @@ INLINE void multiply_runs(__m256i out[2], const void *unit, const struct row *x,
 
 /* All products of half a panel, times scales. A line has words of all runs or of four, which are
  * taken together: it is read once, and the code is half as long. Half of the unit's lines
- * are asked for, at eight places. */
+ * are asked for, at eight places; an odd one at the unit's begin. */
 INLINE __m256i multiply_by_lines(const void *unit, size_t half, const struct row *x,
                                  const struct panel_type type)
 {
@@ -178,7 +184,7 @@ INLINE void add_scaled_unit(__m256 acc[2], const void *unit, const struct row *x
                             const struct panel_type type)
 {
     __m256i sum[2], beside[2];
-    if (type.has_signs)
+    if (!by_lines(type))
         multiply_runs(sum, unit, x, type);
     else
         for (size_t half = 0, two = 2; half < two; half++) {
