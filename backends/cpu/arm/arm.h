@@ -5,6 +5,8 @@
 
 #include "cpu/kernels.h"
 
+struct unit_integers;
+
 void loam_neon_quantize(const struct quantize_tile *tile);
 void loam_neon_linear_f32(const struct linear_tile *tile);
 void loam_neon_linear_f16(const struct linear_tile *tile);
@@ -23,6 +25,9 @@ void loam_neon_linear_q4_k(const struct linear_tile *tile);
 void loam_neon_linear_q5_k(const struct linear_tile *tile);
 void loam_neon_linear_q6_k(const struct linear_tile *tile);
 void loam_neon_linear_integers(const struct linear_tile *tile);
+/* loam_integers_unit(), fast for types with words of 16 rows side by side. */
+void loam_neon_integers_unit(struct unit_integers *out, const struct weight_type *type,
+                             const void *unit, size_t blocks);
 void loam_neon_dotprod_linear_q8_0(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q4_0(const struct linear_tile *tile);
 void loam_neon_dotprod_linear_q4_k(const struct linear_tile *tile);

@@ -195,7 +195,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
         size_t count = loam_min(elements, width - k);
         for (size_t line = 0; line < bytes; line += 64) /* the stream goes on across pages */
             __builtin_prefetch(weights + PREFETCH + line);
-        loam_integers_unit(&unit, type, weights, count / type->block_elements);
+        loam_neon_integers_unit(&unit, type, weights, count / type->block_elements);
         if (type->integers->largest < 64)
             unit_part(acc, &unit, x, type, count, rows, true);
         else
