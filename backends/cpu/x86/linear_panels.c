@@ -363,7 +363,8 @@ INLINE struct form form_of(const struct panel_type type)
                          .pair = has_pairs ? 16 : 0};
 }
 
-#define FUNCTIONS(name)                                                                            \
+/* What a type needs, its constants folded away. */
+#define FUNCTIONS(name, ...)                                                                       \
     static void add_unit_##name(__m256 acc[2], const void *unit, const struct row *x, size_t runs) \
     {                                                                                              \
         add_unit(acc, unit, x, runs, name##_panel());                                              \
@@ -386,7 +387,7 @@ INLINE struct form form_of(const struct panel_type type)
 
 PANEL_TYPES(FUNCTIONS)
 
-#define ENTRY(name)                                                                                \
+#define ENTRY(name, ...)                                                                           \
     {&loam_type_##name, one_row_##name, integers_##name, {unpack_##name, add_##name}},
 
 static const struct panel_functions {

@@ -296,162 +296,36 @@ HALVES(tq1_0_d, unit_tq1_0, d)
 
 /* ---- types -------------------------------------------------------------------------- */
 
-INLINE struct panel_type q4_1_panel(void)
-{
-    return (struct panel_type){.word = q4_1_word,
-                               .d = q4_1_d,
-                               .less = q4_1_m,
-                               .depth = 8,
-                               .step = 32,
-                               .elements = 64,
-                               .bytes = sizeof(struct unit_q4_1)};
-}
+/* clang-format off */
+/* A line for each: its numbers in a step and in a unit, what else struct panel_type has. */
+#define PANEL_TYPES(TYPE) \
+    TYPE(q4_1, 32, 64, .less = q4_1_m, .depth = 8) \
+    TYPE(q5_0, 32, 64, .depth = 4, .offset = 16) \
+    TYPE(q5_1, 32, 64, .less = q5_1_m, .depth = 4) \
+    TYPE(q1_0, 32, 256, .depth = 8, .offset = 1) \
+    TYPE(q2_0, 32, 128, .depth = 8, .offset = 1) \
+    TYPE(iq4_nl, 32, 64, .has_signs = true, .depth = 1) \
+    TYPE(mxfp4, 32, 128, .depth = 4, .offset = E2M1_OFFSET) \
+    TYPE(nvfp4, 16, 64, .depth = 4, .offset = E2M1_OFFSET) \
+    TYPE(iq4_xs, 256, 256, .scales = iq4_xs_scales, .has_signs = true, .depth = 1) \
+    TYPE(q2_k, 256, 256, .less = q2_k_less, .scales = q2_k_scales, .mins = q2_k_mins, .depth = 4) \
+    TYPE(q3_k, 256, 256, .scales = q3_k_scales, .depth = 4, .offset = 4) \
+    TYPE(tq1_0, 256, 256, .scales = scales_of_one, .depth = 4, .offset = 1) \
+    TYPE(tq2_0, 256, 256, .scales = scales_of_one, .depth = 4, .offset = 1)
+/* clang-format on */
 
-INLINE struct panel_type q5_0_panel(void)
-{
-    return (struct panel_type){.word = q5_0_word,
-                               .d = q5_0_d,
-                               .depth = 4,
-                               .offset = 16,
-                               .step = 32,
-                               .elements = 64,
-                               .bytes = sizeof(struct unit_q5_0)};
-}
+/* NAME_panel() of loam_type_NAME */
+#define PANEL(name, numbers, of_unit, ...)                                                         \
+    INLINE struct panel_type name##_panel(void)                                                    \
+    {                                                                                              \
+        return (struct panel_type){.word = name##_word,                                            \
+                                   .d = name##_d,                                                  \
+                                   .step = numbers,                                                \
+                                   .elements = of_unit,                                            \
+                                   .bytes = sizeof(struct unit_##name),                            \
+                                   __VA_ARGS__};                                                   \
+    }
 
-INLINE struct panel_type q5_1_panel(void)
-{
-    return (struct panel_type){.word = q5_1_word,
-                               .d = q5_1_d,
-                               .less = q5_1_m,
-                               .depth = 4,
-                               .step = 32,
-                               .elements = 64,
-                               .bytes = sizeof(struct unit_q5_1)};
-}
-
-INLINE struct panel_type iq4_nl_panel(void)
-{
-    return (struct panel_type){.word = iq4_nl_word,
-                               .d = iq4_nl_d,
-                               .has_signs = true,
-                               .depth = 1,
-                               .step = 32,
-                               .elements = 64,
-                               .bytes = sizeof(struct unit_iq4_nl)};
-}
-
-INLINE struct panel_type mxfp4_panel(void)
-{
-    return (struct panel_type){.word = mxfp4_word,
-                               .d = mxfp4_d,
-                               .depth = 4,
-                               .offset = E2M1_OFFSET,
-                               .step = 32,
-                               .elements = 128,
-                               .bytes = sizeof(struct unit_mxfp4)};
-}
-
-INLINE struct panel_type nvfp4_panel(void)
-{
-    return (struct panel_type){.word = nvfp4_word,
-                               .d = nvfp4_d,
-                               .depth = 4,
-                               .offset = E2M1_OFFSET,
-                               .step = 16,
-                               .elements = 64,
-                               .bytes = sizeof(struct unit_nvfp4)};
-}
-
-INLINE struct panel_type iq4_xs_panel(void)
-{
-    return (struct panel_type){.word = iq4_xs_word,
-                               .d = iq4_xs_d,
-                               .scales = iq4_xs_scales,
-                               .has_signs = true,
-                               .depth = 1,
-                               .step = 256,
-                               .elements = 256,
-                               .bytes = sizeof(struct unit_iq4_xs)};
-}
-
-INLINE struct panel_type q2_k_panel(void)
-{
-    return (struct panel_type){.word = q2_k_word,
-                               .d = q2_k_d,
-                               .less = q2_k_less,
-                               .scales = q2_k_scales,
-                               .mins = q2_k_mins,
-                               .depth = 4,
-                               .step = 256,
-                               .elements = 256,
-                               .bytes = sizeof(struct unit_q2_k)};
-}
-
-INLINE struct panel_type q3_k_panel(void)
-{
-    return (struct panel_type){.word = q3_k_word,
-                               .d = q3_k_d,
-                               .scales = q3_k_scales,
-                               .depth = 4,
-                               .offset = 4,
-                               .step = 256,
-                               .elements = 256,
-                               .bytes = sizeof(struct unit_q3_k)};
-}
-
-INLINE struct panel_type tq1_0_panel(void)
-{
-    return (struct panel_type){.word = tq1_0_word,
-                               .d = tq1_0_d,
-                               .scales = scales_of_one,
-                               .depth = 4,
-                               .offset = 1,
-                               .step = 256,
-                               .elements = 256,
-                               .bytes = sizeof(struct unit_tq1_0)};
-}
-
-INLINE struct panel_type tq2_0_panel(void)
-{
-    return (struct panel_type){.word = tq2_0_word,
-                               .d = tq2_0_d,
-                               .scales = scales_of_one,
-                               .depth = 4,
-                               .offset = 1,
-                               .step = 256,
-                               .elements = 256,
-                               .bytes = sizeof(struct unit_tq2_0)};
-}
-
-INLINE struct panel_type q1_0_panel(void)
-{
-    return (struct panel_type){.word = q1_0_word,
-                               .d = q1_0_d,
-                               .depth = 8,
-                               .offset = 1,
-                               .step = 32,
-                               .elements = 256,
-                               .bytes = sizeof(struct unit_q1_0)};
-}
-
-INLINE struct panel_type q2_0_panel(void)
-{
-    return (struct panel_type){.word = q2_0_word,
-                               .d = q2_0_d,
-                               .depth = 8,
-                               .offset = 1,
-                               .step = 32,
-                               .elements = 128,
-                               .bytes = sizeof(struct unit_q2_0)};
-}
-
-/* A line for each: NAME_panel says how loam_type_NAME is read. */
-#define PANEL_TYPES(TYPE)                                                                          \
-    TYPE(q4_1)                                                                                     \
-    TYPE(q5_0)                                                                                     \
-    TYPE(q5_1)                                                                                     \
-    TYPE(iq4_nl)                                                                                   \
-    TYPE(mxfp4) TYPE(nvfp4) TYPE(iq4_xs) TYPE(q2_k) TYPE(q3_k) TYPE(tq1_0) TYPE(tq2_0) TYPE(q1_0)  \
-        TYPE(q2_0)
+PANEL_TYPES(PANEL)
 
 #endif
