@@ -12,10 +12,10 @@
 
 #include "quant/integers.h"
 
-enum { PART = 64 /* rows for which a unit is unpacked once */ };
-
-/* Rows of activations up to which the functions of the level avx2 are taken. */
-enum { MOST_BY_ROWS = 16 };
+enum {
+    PART = 64,   /* rows for which a unit is unpacked once */
+    FEW_ROWS = 7 /* for which the functions of the level avx2 take fewer operations (counted) */
+};
 
 /* sum[r] += scale times the products of 16 numbers plus 128, words q[0] to q[3]; scale as
  * of pair_scale, NULL: 1. */
@@ -175,7 +175,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
 void LINEAR(integers)(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
-    if (tile->rows <= MOST_BY_ROWS && loam_avx2_linear_integers(tile))
+    if (tile->rows <= FEW_ROWS && loam_avx2_linear_integers(tile))
         return;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)

@@ -7,7 +7,7 @@
  * A unit is unpacked once for up to PART rows, whose sums wait in memory; up to
  * ROWS rows share each load. Weights are taken as q + 128, and 128 comes off by
  * the sums of the activations, with which the integer sums begin.
- * Bound for one row: unpacking. For many: the byte products, as for Q8_0.
+ * Bound: the byte products, as for Q8_0.
  */
 #ifndef LOAM_BACKENDS_CPU_X86_LINEAR_INTEGERS512_H
 #define LOAM_BACKENDS_CPU_X86_LINEAR_INTEGERS512_H
@@ -15,8 +15,8 @@
 #include "quant/integers.h"
 
 enum {
-    PART = 64,        /* rows for which a unit is unpacked once */
-    MOST_BY_ROWS = 16 /* as in linear_integers.h */
+    PART = 64,   /* rows for which a unit is unpacked once */
+    FEW_ROWS = 3 /* for which the functions of the level avx2 take fewer operations (counted) */
 };
 
 /* sum[r] += products of 16 numbers, words q[0] to q[3], plus 128. */
@@ -172,7 +172,7 @@ static void integers_panel(const struct linear_tile *tile, size_t output, size_t
 void loam_avx512_linear_integers(const struct linear_tile *tile)
 {
     size_t end = tile->first_output + tile->output_count;
-    if (tile->rows <= MOST_BY_ROWS && loam_avx2_linear_integers(tile))
+    if (tile->rows <= FEW_ROWS && loam_avx2_linear_integers(tile))
         return;
     for (size_t output = tile->first_output; output < end; output += PANEL_ROWS)
         for (size_t row = 0; row < tile->rows; row += PART)
