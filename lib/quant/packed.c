@@ -49,7 +49,7 @@ static void pack_fields(const struct weight_type *type, unsigned char *unit,
                         const void *const rows[PANEL_ROWS], size_t count)
 {
     static const unsigned char zero[MOST_UNIT_ROW]; /* a row that is not there */
-    const unsigned char *from[PANEL_ROWS];
+    const unsigned char *from[PANEL_ROWS], *end = unit + type->packing->unit_bytes;
     for (size_t o = 0; o < PANEL_ROWS; o++)
         from[o] = rows[o] ? rows[o] : zero;
     for (const struct packed_field *field = type->packing->fields; field->item; field++) {
@@ -67,6 +67,7 @@ static void pack_fields(const struct weight_type *type, unsigned char *unit,
             }
         unit += unit_blocks(type) * items * PANEL_ROWS * item;
     }
+    memset(unit, 0, (size_t)(end - unit));
 }
 
 static void unpack_fields(const struct weight_type *type, unsigned char *blocks,

@@ -287,6 +287,13 @@ static void what_is_not_there_is_zero(void)
         memset(panel, 0xA5, sizeof panel);
         loam_pack_panel(type, panel, none, 3 * type->block_elements);
         CHECK(is_zero(panel, (size_t)loam_packed_panel_bytes(type, 3 * type->block_elements)));
+        static const unsigned char
+            zeros[512]; /* whole units of them, with what they leave unused */
+        for (size_t i = 0; i < PANEL_ROWS; i++)
+            all[i] = zeros;
+        memset(panel, 0xA5, sizeof panel);
+        loam_pack_panel(type, panel, all, type->packing->unit_elements);
+        CHECK(is_zero(panel, type->packing->unit_bytes));
         for (size_t i = 0; i < PANEL_ROWS; i++)
             all[i] = file + i * type->block_bytes;
         memset(panel, 0xA5, sizeof panel);
