@@ -147,16 +147,15 @@ INLINE __m256i nvfp4_word(const void *weights, size_t b, size_t v, size_t half)
     return on_curve(loam_curve_e2m1, E2M1_OFFSET, bytes);
 }
 
-/* Half of each E4M3 without sign, of which 0x7F is 0: as the upper bits of a float it is
- * 2^-119 times that, subnormal ones included. */
+/* Half of each E4M3 without sign, of which 0x7F is 0. Its bits make an f16 of 2^-8 times the
+ * value, subnormal ones included, which costs nothing as a subnormal f32 would. */
 INLINE __m256 nvfp4_d(const void *unit, size_t s, size_t half)
 {
     const uint8_t *bytes = ((const struct unit_nvfp4 *)unit)->d[s] + 8 * half;
-    __m256i all = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)bytes));
-    __m256i none = _mm256_cmpeq_epi32(all, _mm256_set1_epi32(127));
-    __m256i bits = _mm256_slli_epi32(_mm256_and_si256(all, _mm256_set1_epi32(127)), 20);
-    bits = _mm256_andnot_si256(none, bits);
-    return _mm256_mul_ps(_mm256_castsi256_ps(bits), _mm256_set1_ps(0x1p119f));
+    __m128i all = _mm_cvtepu8_epi16(_mm_loadl_epi64((const void *)bytes));
+    all = _mm_and_si128(all, _mm_set1_epi16(127));
+    all = _mm_andnot_si128(_mm_cmpeq_epi16(all, _mm_set1_epi16(127)), all);
+    return _mm256_mul_ps(_mm256_cvtph_ps(_mm_slli_epi16(all, 7)), _mm256_set1_ps(0x1p7f));
 }
 
 INLINE __m256i q1_0_word(const void *unit, size_t b, size_t v, size_t half)
