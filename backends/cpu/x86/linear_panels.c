@@ -275,10 +275,8 @@ INLINE void unpack_unit(struct chunk *out, size_t first, const void *unit, size_
                         const struct panel_type type)
 {
     size_t parts = type.step < 32 ? 32 / type.step : 1;
-#pragma GCC unroll 8
-    for (size_t b = 0; b < type.elements / 32; b++) {
-        if (b >= runs)
-            break;
+#pragma GCC unroll 1
+    for (size_t b = 0; b < runs; b++) {
         unpack_run(out, first + b, unit, b, type);
         if (type.step == 256)
             unpack_scales(out, b, unit, type);
