@@ -153,8 +153,8 @@ INLINE __m256 nvfp4_d(const void *unit, size_t s, size_t half)
 {
     const uint8_t *bytes = ((const struct unit_nvfp4 *)unit)->d[s] + 8 * half;
     __m128i all = _mm_cvtepu8_epi16(_mm_loadl_epi64((const void *)bytes));
-    all = _mm_and_si128(all, _mm_set1_epi16(127));
-    all = _mm_andnot_si128(_mm_cmpeq_epi16(all, _mm_set1_epi16(127)), all);
+    __m128i none = _mm_cmpeq_epi16(all, _mm_set1_epi16(127)); /* the whole byte: 0xFF is a number */
+    all = _mm_andnot_si128(none, _mm_and_si128(all, _mm_set1_epi16(127)));
     return _mm256_mul_ps(_mm256_cvtph_ps(_mm_slli_epi16(all, 7)), _mm256_set1_ps(0x1p7f));
 }
 
