@@ -132,7 +132,8 @@ struct store_tile {
     void *const *pages; /* of the sequence: page i holds positions [64 i, 64 i + 64) */
 };
 
-/* Attention of rows of one sequence, for the query heads of one KV head. */
+/* Attention of rows of one sequence, for the query heads of one KV head. From `window` on,
+ * what is 0 or NULL is not there. */
 struct attention_tile {
     const struct kv_layout *layout;
     size_t kv_head, heads_per_kv_head;
@@ -141,20 +142,14 @@ struct attention_tile {
     size_t q_stride, out_stride;
     size_t first_row, row_count;
     size_t position; /* of first_row */
-    size_t window;   /* positions a row sees, its own included; 0: all */
-    float scale;
     void *const *pages;
-};
-
-/* Attention with what a plain tile lacks. Rows of the tile see positions up to
- * `end` if it is not 0; their own otherwise. */
-struct full_attention_tile {
-    struct attention_tile plain;
-    size_t end;          /* of all rows: they look both ways; 0: causal */
-    size_t chunk;        /* rows see nothing before the last multiple of it; 0: no chunks */
-    float soft_cap;      /* 0: none */
-    const float *slopes; /* by query head, or NULL */
-    const float *sinks;  /* by query head, or NULL */
+    float scale;   /* of scores */
+    size_t window; /* positions that a row sees, its own included */
+    size_t chunk;  /* rows see nothing before the last multiple of it */
+    size_t end;    /* rows look both ways, up to here; half a window is then on each side */
+    float soft_cap;
+    const float *slopes; /* by query head */
+    const float *sinks;  /* by query head */
     /* Scores are also multiplied by the float of 1 + temperature * log(1 +
      * floor((position + offset) / length)). */
     float temperature;
@@ -172,10 +167,10 @@ struct map_tile {
 
 /* Which experts each row takes: ids ascending, and their weights. */
 struct route_tile {
-    const float *scores; /* [rows][count] */
-    const float *bias;   /* [count] or NULL: added where experts are chosen */
-    uint32_t *ids;       /* [rows][used] */
-    float *weights;      /* [rows][used] */
+    const float *scores;                     /* [rows][count] */
+    const float *bias;                       /* [count] or NULL: added where experts are chosen */
+    uint32_t *ids;                           /* [rows][used] */
+    float *weights;                          /* [rows][used] */
     size_t count, used, groups, groups_used; /* groups 0: none */
     int32_t router;                          /* LOAM_ROUTER_... */
     bool normalised;
@@ -273,7 +268,6 @@ struct cpu_kernels {
     void (*gate_silu)(const struct elementwise_tile *tile); /* out = silu(a) * b */
     void (*add)(const struct elementwise_tile *tile);       /* out = a + b */
     void (*group_norm)(const struct group_norm_tile *tile);
-    void (*full_attention)(const struct full_attention_tile *tile);
     void (*map)(const struct map_tile *tile);
     void (*route)(const struct route_tile *tile);
     void (*sum)(const struct sum_tile *tile);
@@ -292,10 +286,11 @@ void loam_cpu_embed(const struct embed_tile *tile);
 void loam_cpu_reduce(const struct reduce_tile *tile);
 void loam_cpu_mix(const struct mix_tile *tile);
 
-/* The factor of a row's scores: scale times the f32 of 1 + temperature * log(1 +
- * floor((position + offset) / length)). */
-float loam_kernels_temperature(float scale, size_t position, float temperature, uint32_t offset,
-                               uint32_t length);
+/* Of the row at `position`: the positions [*first, *end) that it sees, which ascend with
+ * it, and the factor of its scores. */
+void loam_attention_visible(const struct attention_tile *tile, size_t position, size_t *first,
+                            size_t *end);
+float loam_attention_scale(const struct attention_tile *tile, size_t position);
 
 /* Bytes of one KV head's keys and values in a page, multiples of 64. */
 size_t loam_kv_key_bytes(int32_t type, uint32_t key_width);

@@ -92,50 +92,6 @@ static void run_store_tile(void *context, uint32_t block, int32_t worker)
         atomic_store_explicit(&work->program->numeric[i], 1, memory_order_relaxed);
 }
 
-/* Chunks and temperatures are a window and a scale of each row: row by row the
- * plain kernels do. */
-static void run_rows_alone(const struct work *work, const struct attention_tile *plain)
-{
-    const loam_attention_options *a = &work->phase->node->attention;
-    for (size_t i = 0; i < plain->row_count; i++) {
-        struct attention_tile tile = *plain;
-        tile.first_row += i;
-        tile.position += i;
-        tile.row_count = 1;
-        if (a->chunk) {
-            size_t seen = tile.position % a->chunk + 1;
-            tile.window = tile.window ? loam_min(tile.window, seen) : seen;
-        }
-        if (a->temperature != 0)
-            tile.scale = loam_kernels_temperature(plain->scale, tile.position, a->temperature,
-                                                  a->temperature_offset, a->temperature_length);
-        work->program->backend->kernels.attention(&tile);
-    }
-}
-
-static void run_full_attention(const struct work *work, const struct attention_tile *plain,
-                               const loam_step_sequence *sequence)
-{
-    const struct node *node = work->phase->node;
-    const loam_attention_options *a = &node->attention;
-    if (!a->both_ways && a->soft_cap == 0 && !a->slopes && !a->has_sinks) {
-        run_rows_alone(work, plain);
-        return;
-    }
-    struct full_attention_tile tile = {.plain = *plain,
-                                       .chunk = a->chunk,
-                                       .soft_cap = a->soft_cap,
-                                       .slopes = a->slopes,
-                                       .temperature = a->temperature,
-                                       .temperature_offset = a->temperature_offset,
-                                       .temperature_length = a->temperature_length};
-    if (a->both_ways)
-        tile.end = (size_t)sequence->position + sequence->row_count;
-    if (a->has_sinks)
-        tile.sinks = loam_work_weight(work, node->inputs[3])->resident;
-    work->program->backend->kernels.full_attention(&tile);
-}
-
 /* Tiles of attention: all row blocks of one KV head, then the next head. */
 static void run_attention_tile(void *context, uint32_t tile_index, int32_t worker)
 {
@@ -151,16 +107,23 @@ static void run_attention_tile(void *context, uint32_t tile_index, int32_t worke
                                   .out = loam_work_value(work, work->phase->tensor),
                                   .q_stride = (size_t)a->heads * a->key_width,
                                   .out_stride = node->width,
+                                  .scale = a->scale,
                                   .window = a->window,
-                                  .scale = a->scale};
+                                  .chunk = a->chunk,
+                                  .soft_cap = a->soft_cap,
+                                  .slopes = a->slopes,
+                                  .temperature = a->temperature,
+                                  .temperature_offset = a->temperature_offset,
+                                  .temperature_length = a->temperature_length};
     uint32_t i = sequence_rows(work, tile_index % blocks, &tile.first_row, &tile.row_count);
     const loam_step_sequence *sequence = &work->step->sequences[i];
     tile.position = sequence->position + (tile.first_row - sequence->first_row);
     tile.pages = sequence->pages;
-    if (loam_node_is_plain_attention(node))
-        work->program->backend->kernels.attention(&tile);
-    else
-        run_full_attention(work, &tile, sequence);
+    if (a->both_ways)
+        tile.end = (size_t)sequence->position + sequence->row_count;
+    if (a->has_sinks)
+        tile.sinks = loam_work_weight(work, node->inputs[3])->resident;
+    work->program->backend->kernels.attention(&tile);
 }
 
 /* ---- the step ------------------------------------------------------------- */

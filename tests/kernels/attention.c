@@ -100,10 +100,41 @@ static void check_deep(void)
             }
 }
 
+/* What some models add, in all combinations that there are. */
+static void check_extras(void)
+{
+    enum { CAP = 1, SLOPES = 2, SINKS = 4, TEMPERATURE = 8, CHUNKS = 16, BOTH_WAYS = 32, ALL = 64 };
+    static const struct shape shapes[] = {{64, 64, 8}, {96, 80, 3}, {33, 17, 1}, {128, 128, 2}};
+    static const float slopes[] = {0.5f, 0, 0.25f, 0.03125f, 0.7f, 1, 0.1f, 0.2f,
+                                   0.3f, 0, 0.5f,  0.0625f,  0.9f, 2, 0,    0.4f};
+    static const float sinks[] = {1, -2, 0.5f, 0, 3, -1, 30, -40, 0.1f, 0.2f, -0.3f, 4, 5, 6, 7, 8};
+    static const size_t windows[] = {0, 70, 0, 301, 64};
+    for (size_t i = 0; i < ALL * (LOAM_KV_Q8_0 - LOAM_KV_F32 + 1); i++) {
+        struct attention a;
+        unsigned extras = (unsigned)(i % ALL);
+        size_t rows = 1 + i % 9;
+        if (extras & CHUNKS && extras & BOTH_WAYS) /* no model has both */
+            continue;
+        prepare(&a, (int32_t)(LOAM_KV_F32 + i / ALL), &shapes[i % 4], i % 5 ? 40 + i : 1 + i % 20,
+                rows, windows[i % 5], i % 7 ? VALUES_PLAIN : VALUES_SPIKES);
+        a.tile.soft_cap = extras & CAP ? i % 3 ? 2.5f : 30 : 0;
+        a.tile.slopes = extras & SLOPES ? slopes : NULL;
+        a.tile.sinks = extras & SINKS ? sinks : NULL;
+        a.tile.temperature = extras & TEMPERATURE ? 0.3f : 0;
+        a.tile.temperature_offset = 1;
+        a.tile.temperature_length = 20;
+        a.tile.chunk = extras & CHUNKS ? 50 : 0;
+        a.tile.end = extras & BOTH_WAYS ? a.tile.position + rows : 0;
+        compare(&a);
+        kernels_forget();
+    }
+}
+
 static void check_all(void)
 {
     check();
     check_deep();
+    check_extras();
 }
 
 static void run(void *context)
@@ -112,17 +143,25 @@ static void run(void *context)
     kernels_level.attention(&a->tile);
 }
 
-static void bench_one(int32_t type, const struct shape *shape, size_t before, size_t rows)
+static void bench_one(int32_t type, const struct shape *shape, size_t before, size_t rows,
+                      const char *extra)
 {
     static const char *const names[] = {"", "f32", "f16", "q8_0"};
+    static const float sinks[MAX_HEAD_WIDTH] = {1};
     struct attention a;
     char name[64];
     double seen = (double)before + ((double)rows + 1) / 2;
     prepare(&a, type, shape, before, rows, 0, VALUES_PLAIN);
     a.tile.out = a.found;
-    snprintf(name, sizeof name, "attention %s, %zu rows, %.0f back, %zu x %zu",
+    a.tile.soft_cap = strcmp(extra, "cap") == 0 ? 50 : 0;
+    a.tile.sinks = strcmp(extra, "sinks") == 0 ? sinks : NULL;
+    if (strcmp(extra, "both ways") == 0) {
+        a.tile.end = before + rows;
+        seen = (double)a.tile.end;
+    }
+    snprintf(name, sizeof name, "attention %s, %zu rows, %.0f back, %zu x %zu%s%s",
              (size_t)type < LOAM_COUNT_OF(names) ? names[type] : "", rows, seen, shape->fold,
-             shape->key_width);
+             shape->key_width, *extra ? ", " : "", extra);
     kernels_time(name, run, &a, (double)rows * seen * (double)(shape->fold * shape->key_width * 2),
                  "GMAC/s");
     kernels_forget();
@@ -131,12 +170,15 @@ static void bench_one(int32_t type, const struct shape *shape, size_t before, si
 static void bench(void)
 {
     static const struct shape shapes[] = {{64, 64, 8}, {128, 128, 4}, {64, 64, 1}};
+    static const char *const extras[] = {"cap", "sinks", "both ways"};
     for (int32_t type = LOAM_KV_F32; type <= LOAM_KV_Q8_0; type++) {
         for (size_t i = 0; i < LOAM_COUNT_OF(shapes); i++)
-            bench_one(type, &shapes[i], 247, 8);
-        bench_one(type, &shapes[0], 8192, 8);
-        bench_one(type, &shapes[0], 8192, 1);
+            bench_one(type, &shapes[i], 247, 8, "");
+        bench_one(type, &shapes[0], 8192, 8, "");
+        bench_one(type, &shapes[0], 8192, 1, "");
     }
+    for (size_t i = 0; i < LOAM_COUNT_OF(extras); i++)
+        bench_one(LOAM_KV_F16, &shapes[0], 504, 8, extras[i]);
 }
 
 const struct family family_attention = {"attention", check_all, bench};

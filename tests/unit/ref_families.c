@@ -232,7 +232,7 @@ struct attention {
     _Alignas(64) unsigned char memory[3][2 * PAGE * HEAD * sizeof(float)];
     void *pages[3];
     struct kv_layout layout;
-    struct full_attention_tile tile;
+    struct attention_tile tile;
 };
 
 static void prepare(struct attention *a)
@@ -250,20 +250,20 @@ static void prepare(struct attention *a)
     struct store_tile store = {
         .layout = &a->layout, .k = a->k, .v = a->v, .row_count = POSITIONS, .pages = a->pages};
     CHECK(loam_ref_store(&store));
-    a->tile = (struct full_attention_tile){.plain = {.layout = &a->layout,
-                                                     .heads_per_kv_head = HEADS,
-                                                     .q = a->q,
-                                                     .out = a->out,
-                                                     .q_stride = HEADS * HEAD,
-                                                     .out_stride = HEADS * HEAD,
-                                                     .row_count = POSITIONS,
-                                                     .scale = 0.5f,
-                                                     .pages = a->pages}};
+    a->tile = (struct attention_tile){.layout = &a->layout,
+                                      .heads_per_kv_head = HEADS,
+                                      .q = a->q,
+                                      .out = a->out,
+                                      .q_stride = HEADS * HEAD,
+                                      .out_stride = HEADS * HEAD,
+                                      .row_count = POSITIONS,
+                                      .scale = 0.5f,
+                                      .pages = a->pages};
 }
 
-static int sees(const struct full_attention_tile *tile, size_t row, size_t p)
+static int sees(const struct attention_tile *tile, size_t row, size_t p)
 {
-    size_t window = tile->plain.window, away = p > row ? p - row : row - p;
+    size_t window = tile->window, away = p > row ? p - row : row - p;
     if (tile->end)
         return p < tile->end && (!window || away <= window / 2);
     return p <= row && (!window || away < window) &&
@@ -272,7 +272,7 @@ static int sees(const struct full_attention_tile *tile, size_t row, size_t p)
 
 static void check_attention(const struct attention *a)
 {
-    const struct full_attention_tile *t = &a->tile;
+    const struct attention_tile *t = &a->tile;
     for (size_t row = 0; row < POSITIONS; row++)
         for (size_t h = 0; h < HEADS; h++) {
             const float *q = a->q + (row * HEADS + h) * HEAD;
@@ -312,10 +312,10 @@ static void attention_with_everything(void)
         a.tile.temperature = extras & 8 ? 0.3f : 0;
         a.tile.temperature_offset = 1;
         a.tile.temperature_length = 20;
-        a.tile.plain.window = extras & 16 ? 70 : 0;
+        a.tile.window = extras & 16 ? 70 : 0;
         a.tile.end = extras & 32 ? POSITIONS : 0;
         a.tile.chunk = (extras & 33) == 1 ? 40 : 0;
-        loam_ref_full_attention(&a.tile);
+        loam_ref_attention(&a.tile);
         check_attention(&a);
     }
 }

@@ -26,17 +26,19 @@ struct queries {
     const float *q[QUERIES]; /* key_width numbers */
     float *out[QUERIES];     /* value_width numbers: O, in the end O / L */
     float m[QUERIES], l[QUERIES];
+    float slopes[QUERIES], scale; /* of scores */
     /* q8_0 keys: the query quantised, a zero behind it, and the scales of groups */
     int8_t quantized[QUERIES][MAX_HEAD_WIDTH + 1];
     float scales[QUERIES][MAX_HEAD_WIDTH / GROUP];
-    size_t count;
+    size_t count, position;
 };
 
 /* One page as its rows see it. */
 struct page {
     const unsigned char *keys, *values;
+    size_t position;              /* of the first */
     size_t begin, end;            /* visible positions */
-    bool first;                   /* nothing before it */
+    bool first;                   /* nothing before it, and no sink */
     float weights[QUERIES][PAGE]; /* scores, then exp(score - m) */
     float scaled[QUERIES][PAGE];  /* q8_0: weights times the values' scales of one group */
     float a[QUERIES], b[QUERIES]; /* factors of the merge */
@@ -123,6 +125,24 @@ INLINE float32x4_t visible(float32x4_t x, const struct page *page, size_t p)
     return vbslq_f32(within, x, vreinterpretq_f32_u32(vdupq_n_u32(0xFF800000u)));
 }
 
+/* What models with a soft cap or with slopes by distance do to scores of query h. */
+INLINE float32x4_t adjusted(float32x4_t s, const struct attention_tile *tile,
+                            const struct page *page, const struct queries *queries, size_t h,
+                            size_t p)
+{
+    static const int32_t lanes[4] = {0, 1, 2, 3};
+    if (tile->soft_cap != 0) {
+        float32x4_t cap = vdupq_n_f32(tile->soft_cap);
+        s = vmulq_f32(cap, tanh4(vdivq_f32(s, cap)));
+    }
+    if (queries->slopes[h] != 0) {
+        int32_t first = (int32_t)(page->position + p) - (int32_t)queries->position;
+        int32x4_t distance = vabsq_s32(vaddq_s32(vld1q_s32(lanes), vdupq_n_s32(first)));
+        s = vfmaq_n_f32(s, vcvtq_f32_s32(distance), -queries->slopes[h]);
+    }
+    return s;
+}
+
 /* Scores of the page; returns per query the largest in m. Which of two equal
  * zeros is the largest changes nothing: exp(+0) = exp(-0). */
 INLINE void score_page(float m[QUERIES], struct page *page, const struct queries *queries,
@@ -142,7 +162,9 @@ INLINE void score_page(float m[QUERIES], struct page *page, const struct queries
         }
         for (size_t h = 0; h < count; h++)
             for (size_t j = 0; j < 4; j++) {
-                float32x4_t x = visible(vmulq_n_f32(s[h][j], tile->scale), page, p + 4 * j);
+                float32x4_t x = vmulq_n_f32(s[h][j], queries->scale);
+                x = adjusted(x, tile, page, queries, h, p + 4 * j);
+                x = visible(x, page, p + 4 * j);
                 most[h] = vmaxq_f32(most[h], x);
                 vst1q_f32(page->weights[h] + p + 4 * j, x);
             }
@@ -287,17 +309,21 @@ INLINE void attend(const struct attention_tile *tile, struct queries *queries, s
                    int32_t type, const size_t count)
 {
     const struct kv_layout *layout = tile->layout;
-    size_t first = tile->window && position >= tile->window ? position - tile->window + 1 : 0;
+    size_t first, end;
+    loam_attention_visible(tile, position, &first, &end);
+    queries->position = position;
+    queries->scale = loam_attention_scale(tile, position);
     for (size_t h = 0; type == LOAM_KV_Q8_0 && h < count; h++)
         quantize_query(queries, h, layout->key_width);
-    for (size_t i = first / PAGE; i <= position / PAGE; i++) {
+    for (size_t i = first / PAGE; i * PAGE < end; i++) {
         const unsigned char *memory = tile->pages[i];
         struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
                             .values =
                                 memory + layout->value_offset + tile->kv_head * layout->value_bytes,
+                            .position = i * PAGE,
                             .begin = i == first / PAGE ? first % PAGE : 0,
-                            .end = i == position / PAGE ? position % PAGE + 1 : PAGE,
-                            .first = i == first / PAGE};
+                            .end = loam_min(end - i * PAGE, PAGE),
+                            .first = i == first / PAGE && !tile->sinks};
         add_page(&page, queries, tile, type, count);
     }
     for (size_t h = 0; h < count; h++)
@@ -316,6 +342,12 @@ INLINE void attention(const struct attention_tile *tile, int32_t type)
             for (size_t j = 0; j < queries.count; j++, head++) {
                 queries.q[j] = tile->q + row * tile->q_stride + head * layout->key_width;
                 queries.out[j] = tile->out + row * tile->out_stride + head * layout->value_width;
+                queries.slopes[j] = tile->slopes ? tile->slopes[head] : 0;
+                if (tile->sinks) {
+                    queries.m[j] = tile->sinks[head];
+                    queries.l[j] = 1;
+                    memset(queries.out[j], 0, layout->value_width * sizeof(float));
+                }
             }
             switch (queries.count) {
             case 4:

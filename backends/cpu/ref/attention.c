@@ -14,7 +14,7 @@
  *   L = fma(l, b, L * a);  O = fma(o, b, O * a)
  * and the result is O / L.
  *
- * What full_attention adds, in this order: the factor of s is scale times the
+ * What some models add, in this order: the factor of s is scale times the
  * row's temperature, both f32, one product; s = cap * tanh(s / cap); s =
  * fma(-slope, distance, s). A sink of the head starts the merging as a page
  * with m = sink, l = 1, o = 0.
@@ -170,65 +170,55 @@ static void attend(const struct attention_tile *tile, const struct query *query,
         out[i] = all.o[i] / all.l;
 }
 
-/* The positions that a row sees. */
-static void look(struct query *query, const struct full_attention_tile *tile)
+void loam_attention_visible(const struct attention_tile *tile, size_t position, size_t *first,
+                            size_t *end)
 {
-    size_t position = query->position, window = tile->plain.window;
-    query->first = 0;
-    query->end = position + 1;
-    if (tile->end) { /* both ways: half a window on each side */
+    size_t window = tile->window;
+    *first = 0;
+    *end = position + 1;
+    if (tile->end) {
         size_t half = window / 2;
-        query->first = window && position > half ? position - half : 0;
-        query->end = window ? loam_min(tile->end, position + half + 1) : tile->end;
+        *first = window && position > half ? position - half : 0;
+        *end = window ? loam_min(tile->end, position + half + 1) : tile->end;
     } else if (window && position >= window) {
-        query->first = position - window + 1;
+        *first = position - window + 1;
     }
     if (tile->chunk)
-        query->first = loam_max(query->first, position / tile->chunk * tile->chunk);
+        *first = loam_max(*first, position / tile->chunk * tile->chunk);
 }
 
-float loam_kernels_temperature(float scale, size_t position, float temperature, uint32_t offset,
-                               uint32_t length)
+float loam_attention_scale(const struct attention_tile *tile, size_t position)
 {
-    uint64_t lengths = ((uint64_t)position + offset) / length;
-    return scale * (float)(1.0 + (double)temperature * loam_log(1.0 + (double)lengths));
+    if (tile->temperature == 0)
+        return tile->scale;
+    uint64_t lengths = ((uint64_t)position + tile->temperature_offset) / tile->temperature_length;
+    return tile->scale * (float)(1.0 + (double)tile->temperature * loam_log(1.0 + (double)lengths));
 }
 
-static void set_query(struct query *query, const struct full_attention_tile *full, size_t row,
+static void set_query(struct query *query, const struct attention_tile *tile, size_t row,
                       size_t head)
 {
-    const struct attention_tile *tile = &full->plain;
     size_t width = tile->layout->key_width;
     query->q = tile->q + row * tile->q_stride + head * width;
     query->position = tile->position + (row - tile->first_row);
-    look(query, full);
-    query->scale = tile->scale;
-    if (full->temperature != 0)
-        query->scale = loam_kernels_temperature(tile->scale, query->position, full->temperature,
-                                                full->temperature_offset, full->temperature_length);
-    query->soft_cap = full->soft_cap;
-    query->slope = full->slopes ? full->slopes[head] : 0;
-    query->sink = full->sinks ? full->sinks + head : NULL;
+    loam_attention_visible(tile, query->position, &query->first, &query->end);
+    query->scale = loam_attention_scale(tile, query->position);
+    query->soft_cap = tile->soft_cap;
+    query->slope = tile->slopes ? tile->slopes[head] : 0;
+    query->sink = tile->sinks ? tile->sinks + head : NULL;
     for (size_t g = 0; tile->layout->type == LOAM_KV_Q8_0 && g * GROUP < width; g++)
         query->scales[g] = loam_quantize_group(query->quantized + g * GROUP, query->q + g * GROUP,
                                                loam_min(GROUP, width - g * GROUP));
 }
 
-void loam_ref_full_attention(const struct full_attention_tile *full)
+void loam_ref_attention(const struct attention_tile *tile)
 {
-    const struct attention_tile *tile = &full->plain;
     struct query query;
     for (size_t row = tile->first_row; row < tile->first_row + tile->row_count; row++)
         for (size_t h = 0; h < tile->heads_per_kv_head; h++) {
             size_t head = tile->kv_head * tile->heads_per_kv_head + h;
-            set_query(&query, full, row, head);
+            set_query(&query, tile, row, head);
             attend(tile, &query,
                    tile->out + row * tile->out_stride + head * tile->layout->value_width);
         }
-}
-
-void loam_ref_attention(const struct attention_tile *tile)
-{
-    struct full_attention_tile full = {.plain = *tile};
-    loam_ref_full_attention(&full);
 }

@@ -34,7 +34,6 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->gate_silu = loam_ref_gate_silu;
     kernels->add = loam_ref_add;
     kernels->group_norm = loam_ref_group_norm;
-    kernels->full_attention = loam_ref_full_attention;
     kernels->map = loam_ref_map;
     kernels->route = loam_ref_route;
     kernels->sum = loam_ref_sum;

@@ -22,7 +22,6 @@ void loam_ref_attention(const struct attention_tile *tile);
 void loam_ref_gate_silu(const struct elementwise_tile *tile);
 void loam_ref_add(const struct elementwise_tile *tile);
 void loam_ref_group_norm(const struct group_norm_tile *tile);
-void loam_ref_full_attention(const struct full_attention_tile *tile);
 void loam_ref_route(const struct route_tile *tile);
 void loam_ref_map(const struct map_tile *tile);
 void loam_ref_sum(const struct sum_tile *tile);

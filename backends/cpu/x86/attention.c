@@ -140,17 +140,6 @@ INLINE __m256 minus_infinity(void)
     return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)0xFF800000u));
 }
 
-/* Lanes of positions p to p + 7 within [begin, end) keep x, others get -infinity. */
-INLINE __m256 visible(__m256 x, size_t begin, size_t end, size_t p)
-{
-    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    __m256i at = _mm256_add_epi32(lanes, _mm256_set1_epi32((int32_t)p));
-    __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)begin), at);
-    __m256i within = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)end), at);
-    return _mm256_blendv_ps(minus_infinity(), x,
-                            _mm256_castsi256_ps(_mm256_andnot_si256(before, within)));
-}
-
 /* The largest lane of each of four registers. */
 INLINE __m128 largest_of_four(const __m256 x[4])
 {
@@ -195,7 +184,6 @@ INLINE __m256 score_page(float weights[][PAGE], const struct page *page,
 {
     const int span = type == LOAM_KV_Q8_0 ? 2 : span_of(count);
     const size_t step = 8 * (size_t)span;
-    const __m256 scale = _mm256_set1_ps(page->scale);
     __m256 most[EIGHT];
     for (int h = 0; h < EIGHT; h++)
         most[h] = minus_infinity();
@@ -208,14 +196,16 @@ INLINE __m256 score_page(float weights[][PAGE], const struct page *page,
             scores_float(s, queries, page, p, type, count);
         for (int h = 0; h < count; h++)
             for (int j = 0; j < span; j++) {
-                __m256 x = _mm256_mul_ps(s[h][j], scale);
+                __m256 x = _mm256_mul_ps(s[h][j], _mm256_set1_ps(queries[h].scale));
                 size_t at = p + 8 * (size_t)j;
                 if (!all)
-                    x = visible(x, queries[h].page_begin, queries[h].page_end, at);
+                    x = visible8(x, queries[h].page_begin, queries[h].page_end, at);
                 most[h] = _mm256_max_ps(most[h], x);
                 _mm256_storeu_ps(weights[h] + at, x);
             }
     }
+    for (int h = 0; page->adjusts && h < count; h++)
+        most[h] = adjust_scores(weights[h], page, &queries[h]);
     return largest(most, count);
 }
 

@@ -73,7 +73,7 @@ INLINE void put_scores(float *weights, const struct query *query, const struct p
                        __m512 s, __m512 *most)
 {
     const __m512 nothing = _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)0xFF800000u));
-    __m512 x = _mm512_mul_ps(s, _mm512_set1_ps(page->scale));
+    __m512 x = _mm512_mul_ps(s, _mm512_set1_ps(query->scale));
     if (p < page->common_begin || p + 16 > page->common_end)
         x = _mm512_mask_blend_ps(visible(query->page_begin, query->page_end, p), nothing, x);
     *most = _mm512_max_ps(*most, x);
@@ -276,13 +276,17 @@ INLINE void merge(struct query *queries, __m256 m, __m256 l, const int count)
     }
 }
 
-/* Scores, whose largest are in `most`, become weights, and M and L those after this
- * page. */
-INLINE void weigh_and_merge(float weights[][PAGE], struct query *queries,
-                            const __m512 most[QUERIES], const int count)
+/* Scores, whose largest are in `most` if scaling is all, become weights, and M and L
+ * those after this page. */
+INLINE void weigh_and_merge(float weights[][PAGE], const struct page *page, struct query *queries,
+                            __m512 most[QUERIES], const int count)
 {
     float largest[QUERIES];
     __m512 sums[QUERIES];
+    for (int h = 0; page->adjusts && h < count; h++) {
+        __m256 eight = adjust_scores(weights[h], page, &queries[h]);
+        most[h] = _mm512_insertf32x8(_mm512_castps256_ps512(eight), eight, 1);
+    }
     __m256 m = fold(most, false);
     _mm256_storeu_ps(largest, m);
     for (int h = 0; h < QUERIES; h++)
@@ -421,7 +425,7 @@ INLINE void add_page(const struct page *page, struct query *queries, float weigh
         scores_q8_0(most, weights, queries, page, &group, count);
     else
         scores_float(most, weights, queries, page, type, count);
-    weigh_and_merge(weights, queries, most, count);
+    weigh_and_merge(weights, page, queries, most, count);
     add_page_values(page, queries, weights, &group, type, count);
 }
 
@@ -488,18 +492,19 @@ INLINE void widen_row(float *out, const struct page *page, const unsigned char *
 }
 
 /* Scores without their scale become weights. */
-INLINE void weigh_set(float weights[][PAGE], struct query *queries, float scale)
+INLINE void weigh_set(float weights[][PAGE], const struct page *page, struct query *queries)
 {
     __m512 most[QUERIES];
     for (int h = 0; h < QUERIES; h++) {
         __m512 s[PAGE / 16];
         for (size_t j = 0; j < PAGE / 16; j++) {
-            s[j] = _mm512_mul_ps(_mm512_loadu_ps(weights[h] + 16 * j), _mm512_set1_ps(scale));
+            __m512 scale = _mm512_set1_ps(queries[h].scale);
+            s[j] = _mm512_mul_ps(_mm512_loadu_ps(weights[h] + 16 * j), scale);
             _mm512_storeu_ps(weights[h] + 16 * j, s[j]);
         }
         most[h] = _mm512_max_ps(_mm512_max_ps(s[0], s[1]), _mm512_max_ps(s[2], s[3]));
     }
-    weigh_and_merge(weights, queries, most, QUERIES);
+    weigh_and_merge(weights, page, queries, most, QUERIES);
 }
 
 /* Dimensions [begin, begin + WIDENED) of O after a page whose values of them are
@@ -544,7 +549,7 @@ INLINE size_t add_whole_page(const struct page *page, struct query *queries,
             add_scores(weights + j, queries + j, wide, i, dimensions);
     }
     for (size_t j = 0; j < count; j += QUERIES)
-        weigh_set(weights + j, queries + j, page->scale);
+        weigh_set(weights + j, page, queries + j);
     for (size_t i = 0; i < page->value_width; i += WIDENED) {
         for (size_t p = 0; p < PAGE; p++)
             widen_row(wide + p * WIDENED, page, page->values + 2 * (p * page->value_width + i),

@@ -65,6 +65,41 @@ INLINE __m256 exp8_of_minus(__m256 x)
     return power8(shifted, _mm256_fmsub_ps(x, per_ln2, _mm256_sub_ps(shifted, round)));
 }
 
+/* The middle of loam_tanhf: (e - 1) / (e + 1), e = loam_exp(2 x), of x from 0 to 10. */
+INLINE __m128 tanh4_middle(__m128 x)
+{
+    static const double inverse_factorial[] = {
+        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+        1.0 / 5040,       1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5};
+    const __m256d one = _mm256_set1_pd(1), round = _mm256_set1_pd(0x1.8p52);
+    __m256d x2 = _mm256_mul_pd(_mm256_set1_pd(2), _mm256_cvtps_pd(x));
+    __m256d shifted = _mm256_fmadd_pd(x2, _mm256_set1_pd(0x1.71547652b82fep0), round);
+    __m256d n = _mm256_sub_pd(shifted, round);
+    __m256d r = _mm256_fnmadd_pd(n, _mm256_set1_pd(0x1.62e42fefa39efp-1), x2);
+    r = _mm256_fnmadd_pd(n, _mm256_set1_pd(0x1.abc9e3b39803fp-56), r);
+    __m256d q = _mm256_set1_pd(inverse_factorial[0]);
+    for (size_t i = 1; i < LOAM_COUNT_OF(inverse_factorial); i++)
+        q = _mm256_fmadd_pd(q, r, _mm256_set1_pd(inverse_factorial[i]));
+    __m256d p = _mm256_add_pd(_mm256_fmadd_pd(q, _mm256_mul_pd(r, r), r), one);
+    /* n from 0 to 29: one factor of 2^n is exact, as are loam_exp's two */
+    __m256i power = _mm256_add_epi64(_mm256_castpd_si256(shifted), _mm256_set1_epi64x(1023));
+    __m256d e = _mm256_mul_pd(p, _mm256_castsi256_pd(_mm256_slli_epi64(power, 52)));
+    return _mm256_cvtpd_ps(_mm256_div_pd(_mm256_sub_pd(e, one), _mm256_add_pd(e, one)));
+}
+
+/* loam_tanhf(x). */
+INLINE __m256 tanh8(__m256 x)
+{
+    const __m256 sign_bit = _mm256_set1_ps(-0.0f);
+    __m256 a = _mm256_andnot_ps(sign_bit, x), sign = _mm256_and_ps(sign_bit, x);
+    __m256 y = _mm256_set_m128(tanh4_middle(_mm256_extractf128_ps(a, 1)),
+                               tanh4_middle(_mm256_castps256_ps128(a)));
+    __m256 is_large = _mm256_cmp_ps(a, _mm256_set1_ps(10), _CMP_GT_OQ);
+    __m256 is_small = _mm256_cmp_ps(a, _mm256_set1_ps(0x1p-12f), _CMP_LT_OQ);
+    y = _mm256_blendv_ps(y, _mm256_set1_ps(1), is_large);
+    return _mm256_blendv_ps(_mm256_or_ps(y, sign), x, is_small);
+}
+
 /* A mask of the first `count` (0 to 8) lanes for maskload and maskstore. */
 INLINE __m256i first_lanes(size_t count)
 {

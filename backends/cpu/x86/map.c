@@ -2,7 +2,7 @@
 /*
  * Functions of one number that feed-forward blocks have, 8 numbers at a time:
  * the sequences of ref/map.c. Bound: some 15 operations of two ports and a
- * division for 8 numbers. Others are left to the scalar kernel.
+ * division for 8 numbers, tanh some 50 and two. Others are left to the scalar kernel.
  */
 #include "cpu/ref/ref.h"
 #include "cpu/x86/float8.h"
@@ -24,10 +24,21 @@ INLINE __m256 gelu(__m256 x)
     return part(x, _mm256_mul_ps(_mm256_set1_ps(2), u));
 }
 
-INLINE __m256 value(int32_t function, __m256 x)
+INLINE __m256 soft_cap(__m256 x, __m256 cap)
+{
+    return _mm256_mul_ps(cap, tanh8(_mm256_div_ps(x, cap)));
+}
+
+INLINE __m256 value(int32_t function, __m256 x, const float *parameters)
 {
     __m256 positive = _mm256_max_ps(x, _mm256_setzero_ps());
     switch (function) {
+    case LOAM_ACTIVATION_SILU:
+        return part(x, x);
+    case LOAM_ACTIVATION_TANH:
+        return tanh8(x);
+    case LOAM_ACTIVATION_SOFT_CAP:
+        return soft_cap(x, _mm256_set1_ps(parameters[0]));
     case LOAM_ACTIVATION_GELU:
         return gelu(x);
     case LOAM_ACTIVATION_GELU_QUICK:
@@ -46,13 +57,13 @@ INLINE void map(const struct map_tile *tile, int32_t function)
 {
     size_t i = tile->first, end = tile->first + tile->count;
     for (; i + 8 <= end; i += 8) {
-        __m256 y = value(function, _mm256_loadu_ps(tile->x + i));
+        __m256 y = value(function, _mm256_loadu_ps(tile->x + i), tile->parameters);
         y = tile->b ? _mm256_mul_ps(y, _mm256_loadu_ps(tile->b + i)) : y;
         _mm256_storeu_ps(tile->out + i, y);
     }
     if (i < end) {
         __m256i mask = first_lanes(end - i);
-        __m256 y = value(function, _mm256_maskload_ps(tile->x + i, mask));
+        __m256 y = value(function, _mm256_maskload_ps(tile->x + i, mask), tile->parameters);
         y = tile->b ? _mm256_mul_ps(y, _mm256_maskload_ps(tile->b + i, mask)) : y;
         _mm256_maskstore_ps(tile->out + i, mask, y);
     }
@@ -61,6 +72,15 @@ INLINE void map(const struct map_tile *tile, int32_t function)
 void loam_avx2_map(const struct map_tile *tile)
 {
     switch (tile->function) {
+    case LOAM_ACTIVATION_SILU:
+        map(tile, LOAM_ACTIVATION_SILU);
+        break;
+    case LOAM_ACTIVATION_TANH:
+        map(tile, LOAM_ACTIVATION_TANH);
+        break;
+    case LOAM_ACTIVATION_SOFT_CAP:
+        map(tile, LOAM_ACTIVATION_SOFT_CAP);
+        break;
     case LOAM_ACTIVATION_GELU:
         map(tile, LOAM_ACTIVATION_GELU);
         break;
