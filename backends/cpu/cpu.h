@@ -78,8 +78,9 @@ enum { BATCH_MOST = 8 };
 struct phase {
     enum phase_kind kind;
     const struct node *node;
-    loam_tensor tensor;      /* whose value it makes, or LOAM_NO_TENSOR */
-    int32_t out, out_scales; /* buffers; scales and sums of PHASE_QUANTIZE */
+    loam_tensor tensor; /* whose value it makes, or LOAM_NO_TENSOR */
+    int32_t out,
+        out_scales;    /* buffers; scales and sums of PHASE_QUANTIZE; parts of PHASE_ATTENTION */
     int32_t quantized; /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with
                           its rotation; else -1 */
     uint32_t group;    /* PHASE_QUANTIZE: numbers that share a scale */
@@ -128,6 +129,9 @@ struct cpu_program {
 int32_t loam_segment_buffer(struct cpu_program *program, uint64_t bytes);
 void loam_segment_use(struct cpu_program *program, int32_t buffer);
 bool loam_segment_add(struct cpu_program *program, const struct phase *phase);
+
+/* run_attention.c: room that a phase of attention takes for parts of pages. */
+uint64_t loam_attention_parts_bytes(const struct cpu_backend *backend, const struct node *node);
 
 /* experts.c: all phases of a mixture but the last, which makes its value. */
 bool loam_experts_compile(struct cpu_program *program, const struct node *node);

@@ -132,13 +132,23 @@ struct store_tile {
     void *const *pages; /* of the sequence: page i holds positions [64 i, 64 i + 64) */
 };
 
-/* Attention of rows of one sequence, for the query heads of one KV head. From `window` on,
+/* What pages gave queries before they are merged, so that pages can be gone through side
+ * by side: merging in order gives the same bits. Queries are the rows of a tile, and in
+ * each the heads. */
+struct attention_parts {
+    size_t first, count; /* pages that there is room for */
+    float *o;            /* [queries][count][value_width] */
+    float *sums;         /* [queries][count][2]: m and l */
+    float *merged;       /* [queries][2]: M and L; O is in the tile's `out` */
+};
+
+/* Attention of rows of one sequence, for some query heads of one KV head. From `window` on,
  * what is 0 or NULL is not there. */
 struct attention_tile {
     const struct kv_layout *layout;
-    size_t kv_head, heads_per_kv_head;
-    const float *q; /* [rows][q_stride]; query head h at h * key_width */
-    float *out;     /* [rows][out_stride]; query head h at h * value_width */
+    size_t kv_head, first_head, head_count; /* query heads [first_head, first_head + head_count) */
+    const float *q;                         /* [rows][q_stride]; query head h at h * key_width */
+    float *out; /* [rows][out_stride]; query head h at h * value_width */
     size_t q_stride, out_stride;
     size_t first_row, row_count;
     size_t position; /* of first_row */
@@ -154,6 +164,9 @@ struct attention_tile {
      * floor((position + offset) / length)). */
     float temperature;
     uint32_t temperature_offset, temperature_length;
+    /* Only pages [first_page, end_page), into parts */
+    const struct attention_parts *parts;
+    size_t first_page, end_page;
 };
 
 /* Functions of one number (LOAM_ACTIVATION_...): out = f(x), or f(x) * b. */
@@ -264,7 +277,11 @@ struct cpu_kernels {
     /* false if a key or value is not finite, or leaves the range of f16 */
     bool (*store)(const struct store_tile *tile);
     void (*attention)(const struct attention_tile *tile);
-    uint32_t attention_rows; /* rows that an attention tile takes at most */
+    /* Merges all pages that there are parts of. Who sees no page before them begins, who
+     * sees none behind them is done with the division. */
+    void (*attention_merge)(const struct attention_tile *tile);
+    uint32_t attention_heads; /* as many of a KV head share the work on a page well */
+    uint32_t attention_rows;  /* rows that an attention tile takes at most */
     void (*gate_silu)(const struct elementwise_tile *tile); /* out = silu(a) * b */
     void (*add)(const struct elementwise_tile *tile);       /* out = a + b */
     void (*group_norm)(const struct group_norm_tile *tile);

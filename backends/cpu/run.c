@@ -61,77 +61,7 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
     work->program->backend->kernels.linear[weight->type->id](&tile);
 }
 
-/* The sequence and rows of row block `block` of the step. */
-static uint32_t sequence_rows(const struct work *work, uint32_t block, size_t *first, size_t *count)
-{
-    const uint32_t *before = work->program->sequence_tiles;
-    uint32_t i = 0;
-    while (before[i + 1] <= block)
-        i++;
-    const loam_step_sequence *sequence = &work->step->sequences[i];
-    size_t rows = work->program->backend->kernels.attention_rows;
-    size_t offset = (size_t)(block - before[i]) * rows;
-    *first = sequence->first_row + offset;
-    *count = loam_min(rows, sequence->row_count - offset);
-    return i;
-}
-
-static void run_store_tile(void *context, uint32_t block, int32_t worker)
-{
-    (void)worker;
-    const struct work *work = context;
-    const struct node *node = work->phase->node;
-    struct store_tile tile = {.layout = &work->program->layouts[node->index],
-                              .k = loam_work_value(work, node->inputs[1]),
-                              .v = loam_work_value(work, node->inputs[2])};
-    uint32_t i = sequence_rows(work, block, &tile.first_row, &tile.row_count);
-    const loam_step_sequence *sequence = &work->step->sequences[i];
-    tile.position = sequence->position + (tile.first_row - sequence->first_row);
-    tile.pages = sequence->pages;
-    if (!work->program->backend->kernels.store(&tile))
-        atomic_store_explicit(&work->program->numeric[i], 1, memory_order_relaxed);
-}
-
-/* Tiles of attention: all row blocks of one KV head, then the next head. */
-static void run_attention_tile(void *context, uint32_t tile_index, int32_t worker)
-{
-    (void)worker;
-    const struct work *work = context;
-    const struct node *node = work->phase->node;
-    const loam_attention_options *a = &node->attention;
-    uint32_t blocks = work->row_tiles;
-    struct attention_tile tile = {.layout = &work->program->layouts[node->index],
-                                  .kv_head = tile_index / blocks,
-                                  .heads_per_kv_head = a->heads / a->kv_heads,
-                                  .q = loam_work_value(work, node->inputs[0]),
-                                  .out = loam_work_value(work, work->phase->tensor),
-                                  .q_stride = (size_t)a->heads * a->key_width,
-                                  .out_stride = node->width,
-                                  .scale = a->scale,
-                                  .window = a->window,
-                                  .chunk = a->chunk,
-                                  .soft_cap = a->soft_cap,
-                                  .slopes = a->slopes,
-                                  .temperature = a->temperature,
-                                  .temperature_offset = a->temperature_offset,
-                                  .temperature_length = a->temperature_length};
-    uint32_t i = sequence_rows(work, tile_index % blocks, &tile.first_row, &tile.row_count);
-    const loam_step_sequence *sequence = &work->step->sequences[i];
-    tile.position = sequence->position + (tile.first_row - sequence->first_row);
-    tile.pages = sequence->pages;
-    if (a->both_ways)
-        tile.end = (size_t)sequence->position + sequence->row_count;
-    if (a->has_sinks)
-        tile.sinks = loam_work_weight(work, node->inputs[3])->resident;
-    work->program->backend->kernels.attention(&tile);
-}
-
 /* ---- the step ------------------------------------------------------------- */
-
-static uint32_t divide_up(uint64_t a, uint64_t b)
-{
-    return (uint32_t)((a + b - 1) / b);
-}
 
 /* A tile is as large as its time allows, by work and by the weights that it reads;
  * weights are read again for each block of rows, so rows are cut last. */
@@ -143,7 +73,7 @@ void loam_work_cut(struct work *work, const struct weight *weight, uint32_t rows
         unit = rows > 1 ? kernels->linear_outputs : PANEL_ROWS;
     uint64_t most = loam_max(products / (unit * weight->width), LINEAR_ROWS);
     work->rows_per_tile = (uint32_t)loam_min(rows, most);
-    work->row_tiles = divide_up(rows, work->rows_per_tile);
+    work->row_tiles = loam_work_divide_up(rows, work->rows_per_tile);
     uint64_t by_work = products / ((uint64_t)work->rows_per_tile * weight->width);
     uint64_t outputs = loam_min(by_work, TILE_BYTES / loam_work_row_bytes(weight));
     work->outputs_per_tile = (uint32_t)loam_max(outputs / unit * unit, unit);
@@ -154,7 +84,7 @@ static uint32_t cut_linear(struct work *work)
 {
     const struct weight *weight = loam_work_weight(work, work->phase->node->inputs[1]);
     loam_work_cut(work, weight, work->rows);
-    return work->row_tiles * divide_up(weight->rows, work->outputs_per_tile);
+    return work->row_tiles * loam_work_divide_up(weight->rows, work->outputs_per_tile);
 }
 
 /* Products that run together, and their tiles one after the other. */
@@ -211,11 +141,11 @@ static bool run_phase(struct work *work, uint32_t output_count, size_t *next)
         loam_observe_phase(work);
     void (*run)(void *, uint32_t, int32_t) = run_row_tile;
     uint32_t tiles;
-    if (phase->kind == PHASE_STORE || phase->kind == PHASE_ATTENTION) {
-        work->row_tiles = work->program->sequence_tiles[step->sequence_count];
-        bool store = phase->kind == PHASE_STORE;
-        tiles = work->row_tiles * (store ? 1 : node->attention.kv_heads);
-        run = store ? run_store_tile : run_attention_tile;
+    if (phase->kind == PHASE_ATTENTION)
+        return loam_attention_run(work);
+    if (phase->kind == PHASE_STORE) {
+        tiles = work->row_tiles = work->program->sequence_tiles[step->sequence_count];
+        run = loam_attention_store;
     } else if (phase->kind == PHASE_EXPERT_LINEAR) {
         tiles = loam_experts_cut(work);
         run = loam_experts_linear;
@@ -226,7 +156,7 @@ static bool run_phase(struct work *work, uint32_t output_count, size_t *next)
         work->rows_per_tile = (uint32_t)loam_max(TILE_ELEMENTS / loam_max(node->width, 1), 1);
         if (phase->kind == PHASE_EXPERT_GROUP) /* sorting is one piece of work */
             work->rows_per_tile = work->rows;
-        tiles = work->row_tiles = divide_up(work->rows, work->rows_per_tile);
+        tiles = work->row_tiles = loam_work_divide_up(work->rows, work->rows_per_tile);
         if (phase->kind == PHASE_LINEAR_HEADS) {
             tiles *= node->heads;
             run = loam_experts_heads;
@@ -247,7 +177,8 @@ static uint32_t prepare(struct cpu_program *program, const loam_step_descriptor 
     for (uint32_t i = 0; i < step->sequence_count; i++) {
         program->sequence_tiles[i + 1] =
             program->sequence_tiles[i] +
-            divide_up(step->sequences[i].row_count, program->backend->kernels.attention_rows);
+            loam_work_divide_up(step->sequences[i].row_count,
+                                program->backend->kernels.attention_rows);
         atomic_store_explicit(&program->numeric[i], 0, memory_order_relaxed);
     }
     return outputs;

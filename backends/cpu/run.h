@@ -63,6 +63,11 @@ static inline struct quantized loam_work_quantized(const struct work *work,
     return out;
 }
 
+static inline uint32_t loam_work_divide_up(uint64_t a, uint64_t b)
+{
+    return (uint32_t)((a + b - 1) / b);
+}
+
 /* Rows [*first, *first + *count) of a row-wise tile. */
 static inline void loam_work_tile_rows(const struct work *work, uint32_t tile, size_t *first,
                                        size_t *count)
@@ -74,6 +79,11 @@ static inline void loam_work_tile_rows(const struct work *work, uint32_t tile, s
 /* run.c: cuts a product of `rows` rows into tiles: sets rows_per_tile, row_tiles and
  * outputs_per_tile. */
 void loam_work_cut(struct work *work, const struct weight *weight, uint32_t rows);
+
+/* run_attention.c: a tile that stores keys and values of a row block; a phase of attention,
+ * false if it was cancelled. */
+void loam_attention_store(void *context, uint32_t block, int32_t worker);
+bool loam_attention_run(struct work *work);
 
 /* observe.c: shows the phase's input to the step's observer, if it is a product. */
 void loam_observe_phase(const struct work *work);

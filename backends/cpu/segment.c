@@ -180,6 +180,15 @@ static bool joins_last(const struct cpu_program *program, const struct phase *ph
            last->node->outputs_only == phase->node->outputs_only && together < BATCH_MOST;
 }
 
+/* Room for parts of pages; false without memory. */
+static bool add_parts(struct cpu_program *program, struct phase *phase)
+{
+    uint64_t bytes = loam_attention_parts_bytes(program->backend, phase->node);
+    if (bytes)
+        phase->out_scales = loam_segment_buffer(program, bytes);
+    return !bytes || phase->out_scales != NO_BUFFER;
+}
+
 /* All phases of one node. */
 static bool add_node(struct cpu_program *program, loam_tensor tensor, size_t segment_begin)
 {
@@ -200,6 +209,8 @@ static bool add_node(struct cpu_program *program, loam_tensor tensor, size_t seg
             return false;
         program->value_buffer[tensor] = phase.out;
     }
+    if (phase.kind == PHASE_ATTENTION && !add_parts(program, &phase))
+        return false;
     for (size_t i = 0; i < LOAM_COUNT_OF(node->inputs); i++)
         use_value(program, node->inputs[i]);
     if (node->operation == OP_EXPERTS) {

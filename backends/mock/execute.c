@@ -171,7 +171,7 @@ static void attend(const struct execution *run, const struct node *node, float *
             *numeric = 1;
     }
     struct attention_tile tile = {.layout = layout,
-                                  .heads_per_kv_head = a->heads / a->kv_heads,
+                                  .head_count = a->heads / a->kv_heads,
                                   .q = value_of(run, node->inputs[0]),
                                   .out = out,
                                   .q_stride = (size_t)a->heads * a->key_width,
@@ -183,8 +183,10 @@ static void attend(const struct execution *run, const struct node *node, float *
         tile.first_row = sequence->first_row + done;
         tile.position = sequence->position + done;
         tile.row_count = loam_min(run->kernels->attention_rows, sequence->row_count - done);
-        for (tile.kv_head = 0; tile.kv_head < a->kv_heads; tile.kv_head++)
+        for (tile.kv_head = 0; tile.kv_head < a->kv_heads; tile.kv_head++) {
+            tile.first_head = tile.kv_head * tile.head_count;
             run->kernels->attention(&tile);
+        }
     }
 }
 

@@ -37,7 +37,7 @@ static void prepare(struct attention *a, int32_t type, const struct shape *shape
     a->found = memset(kernels_memory(a->count * sizeof(float)), 0x11, a->count * sizeof(float));
     a->expected = memset(kernels_memory(a->count * sizeof(float)), 0x11, a->count * sizeof(float));
     a->tile = (struct attention_tile){.layout = &a->pages.layout,
-                                      .heads_per_kv_head = shape->fold,
+                                      .head_count = shape->fold,
                                       .q = q,
                                       .q_stride = heads * shape->key_width + MARGIN,
                                       .out_stride = heads * shape->value_width + MARGIN,
@@ -49,9 +49,45 @@ static void prepare(struct attention *a, int32_t type, const struct shape *shape
                                       .pages = a->pages.pages};
 }
 
+/* Pages of the tile, or of a part of its heads, in rounds, each in ranges by chance, then
+ * merged. */
+static void attend_by_pages(const struct cpu_kernels *kernels, struct attention_tile tile)
+{
+    size_t queries = tile.row_count * tile.head_count, width = tile.layout->value_width;
+    size_t first, end, last_first, count = 1 + kernels_random() % 9;
+    loam_attention_visible(&tile, tile.position, &first, &end);
+    loam_attention_visible(&tile, tile.position + tile.row_count - 1, &last_first, &end);
+    struct attention_parts parts = {.first = first / PAGE,
+                                    .count = count,
+                                    .o = kernels_memory(queries * count * width * sizeof(float)),
+                                    .sums = kernels_memory(queries * count * 2 * sizeof(float)),
+                                    .merged = kernels_memory(queries * 2 * sizeof(float))};
+    tile.parts = &parts;
+    for (; parts.first * PAGE < end; parts.first += count) {
+        for (tile.end_page = parts.first; tile.end_page < parts.first + count;) {
+            size_t left = parts.first + count - tile.end_page;
+            tile.first_page = tile.end_page;
+            tile.end_page += 1 + kernels_random() % left;
+            kernels->attention(&tile);
+        }
+        kernels->attention_merge(&tile);
+    }
+}
+
+static void attend_by_parts(const struct cpu_kernels *kernels, const struct attention_tile *whole)
+{
+    struct attention_tile tile = *whole;
+    for (size_t i = 0; i < whole->head_count; i += tile.head_count) {
+        tile.first_head = whole->first_head + i;
+        tile.head_count = 1 + kernels_random() % (whole->head_count - i);
+        attend_by_pages(kernels, tile);
+    }
+}
+
 static void compare(struct attention *a)
 {
     for (a->tile.kv_head = 0; a->tile.kv_head < HEADS; a->tile.kv_head++) {
+        a->tile.first_head = a->tile.kv_head * a->tile.head_count;
         a->tile.out = a->expected;
         kernels_scalar.attention(&a->tile);
         a->tile.out = a->found;
@@ -59,6 +95,16 @@ static void compare(struct attention *a)
     }
     kernels_compare_floats(a->found, a->expected, a->count, "attention", a->tile.position,
                            a->tile.row_count, a->pages.layout.key_width);
+    for (int by = 0; by < 2; by++) {
+        memset(a->found, 0x11, a->count * sizeof(float));
+        for (a->tile.kv_head = 0; a->tile.kv_head < HEADS; a->tile.kv_head++) {
+            a->tile.first_head = a->tile.kv_head * a->tile.head_count;
+            attend_by_parts(by ? &kernels_level : &kernels_scalar, &a->tile);
+        }
+        kernels_compare_floats(a->found, a->expected, a->count,
+                               by ? "attention by parts" : "scalar attention by parts",
+                               a->tile.position, a->tile.row_count, a->pages.layout.key_width);
+    }
 }
 
 static void check(void)

@@ -152,7 +152,7 @@ static void visit_attention(visit_function visit, int32_t type, const char *kern
                                .pages = pages};
     kernels_level.store(&store);
     pair.tile.attention = (struct attention_tile){.layout = &pair.layout,
-                                                  .heads_per_kv_head = fold,
+                                                  .head_count = fold,
                                                   .q = floats(rows * fold * width, VALUES_PLAIN),
                                                   .out = pair.out,
                                                   .q_stride = fold * width,

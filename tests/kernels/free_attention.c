@@ -323,14 +323,14 @@ INLINE void attend(const struct attention_tile *tile, struct query *queries, int
 INLINE void attention(const struct attention_tile *tile, int32_t type)
 {
     const struct kv_layout *layout = tile->layout;
-    size_t fold = tile->heads_per_kv_head, all = tile->row_count * fold;
+    size_t fold = tile->head_count, all = tile->row_count * fold;
     struct query queries[QUERIES];
     for (size_t i = 0; i < all; i += QUERIES) {
         int count = (int)loam_min(QUERIES, all - i);
         for (int j = 0; j < count; j++) {
             struct query *query = &queries[j];
             size_t row = (i + (size_t)j) / fold, position = tile->position + row;
-            size_t head = tile->kv_head * fold + (i + (size_t)j) % fold;
+            size_t head = tile->first_head + (i + (size_t)j) % fold;
             row += tile->first_row;
             query->q = tile->q + row * tile->q_stride + head * layout->key_width;
             query->out = tile->out + row * tile->out_stride + head * layout->value_width;

@@ -489,7 +489,7 @@ static void check_attention(int32_t type, size_t window)
     struct kv_layout layout = layout_of(type);
     REQUIRE(layout.value_offset + layout.value_bytes * KV_HEADS <= sizeof pages[0]);
     struct attention_tile tile = {.layout = &layout,
-                                  .heads_per_kv_head = FOLD,
+                                  .head_count = FOLD,
                                   .q = query,
                                   .out = found,
                                   .q_stride = HEADS * KEY,
@@ -499,6 +499,7 @@ static void check_attention(int32_t type, size_t window)
                                   .pages = table};
     for (size_t part = 0; part < 2 * KV_HEADS; part++) {
         tile.kv_head = part / 2;
+        tile.first_head = tile.kv_head * FOLD;
         tile.first_row = tile.position = part % 2 ? 77 : 0;
         tile.row_count = part % 2 ? POSITIONS - 77 : 77;
         kernels.attention(&tile);

@@ -251,7 +251,7 @@ static void prepare(struct attention *a)
         .layout = &a->layout, .k = a->k, .v = a->v, .row_count = POSITIONS, .pages = a->pages};
     CHECK(loam_ref_store(&store));
     a->tile = (struct attention_tile){.layout = &a->layout,
-                                      .heads_per_kv_head = HEADS,
+                                      .head_count = HEADS,
                                       .q = a->q,
                                       .out = a->out,
                                       .q_stride = HEADS * HEAD,

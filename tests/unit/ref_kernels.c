@@ -269,7 +269,8 @@ static void attend(float *result, const struct kv_layout *layout, void *const *t
     for (size_t head = 0; head < KV_HEADS; head++) {
         struct attention_tile tile = {.layout = layout,
                                       .kv_head = head,
-                                      .heads_per_kv_head = GROUP,
+                                      .first_head = head * GROUP,
+                                      .head_count = GROUP,
                                       .q = q,
                                       .out = result,
                                       .q_stride = KV_HEADS * GROUP * KEY,

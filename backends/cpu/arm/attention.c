@@ -305,25 +305,58 @@ static void quantize_query(struct queries *queries, size_t h, size_t width)
     q[width] = 0;
 }
 
-INLINE void attend(const struct attention_tile *tile, struct queries *queries, size_t position,
-                   int32_t type, const size_t count)
+/* Page `index` of those that the row sees, [first, end). */
+INLINE struct page page_of(const struct attention_tile *tile, size_t index, size_t first,
+                           size_t end)
 {
     const struct kv_layout *layout = tile->layout;
-    size_t first, end;
+    const unsigned char *memory = tile->pages[index];
+    return (struct page){.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
+                         .values =
+                             memory + layout->value_offset + tile->kv_head * layout->value_bytes,
+                         .position = index * PAGE,
+                         .begin = index == first / PAGE ? first % PAGE : 0,
+                         .end = loam_min(end - index * PAGE, PAGE),
+                         .first = tile->parts || (index == first / PAGE && !tile->sinks)};
+}
+
+/* The queries, of which the first is number `base` of the tile, give parts of the page. */
+INLINE void attend_part(const struct attention_tile *tile, struct queries *queries,
+                        struct page *page, size_t base, int32_t type, const size_t count)
+{
+    const struct attention_parts *parts = tile->parts;
+    size_t at = base * parts->count + (page->position / PAGE - parts->first);
+    for (size_t h = 0; h < count; h++)
+        queries->out[h] = parts->o + (at + h * parts->count) * tile->layout->value_width;
+    add_page(page, queries, tile, type, count);
+    for (size_t h = 0; h < count; h++) {
+        parts->sums[2 * (at + h * parts->count)] = queries->m[h];
+        parts->sums[2 * (at + h * parts->count) + 1] = queries->l[h];
+    }
+}
+
+/* A row's queries, of which the first is number `base` of the tile. */
+INLINE void attend(const struct attention_tile *tile, struct queries *queries, size_t position,
+                   size_t base, int32_t type, const size_t count)
+{
+    const struct kv_layout *layout = tile->layout;
+    size_t first, end, page_end;
     loam_attention_visible(tile, position, &first, &end);
+    page_end = (end - 1) / PAGE + 1;
     queries->position = position;
     queries->scale = loam_attention_scale(tile, position);
     for (size_t h = 0; type == LOAM_KV_Q8_0 && h < count; h++)
         quantize_query(queries, h, layout->key_width);
-    for (size_t i = first / PAGE; i * PAGE < end; i++) {
-        const unsigned char *memory = tile->pages[i];
-        struct page page = {.keys = memory + layout->key_offset + tile->kv_head * layout->key_bytes,
-                            .values =
-                                memory + layout->value_offset + tile->kv_head * layout->value_bytes,
-                            .position = i * PAGE,
-                            .begin = i == first / PAGE ? first % PAGE : 0,
-                            .end = loam_min(end - i * PAGE, PAGE),
-                            .first = i == first / PAGE && !tile->sinks};
+    if (tile->parts) {
+        page_end = loam_min(page_end, tile->end_page);
+        for (size_t i = loam_max(first / PAGE, tile->first_page); i < page_end; i++) {
+            struct page page = page_of(tile, i, first, end);
+            attend_part(tile, queries, &page, base, type, count);
+        }
+        return;
+    }
+    for (size_t i = first / PAGE; i < page_end; i++) {
+        struct page page = page_of(tile, i, first, end);
         add_page(&page, queries, tile, type, count);
     }
     for (size_t h = 0; h < count; h++)
@@ -336,31 +369,32 @@ INLINE void attention(const struct attention_tile *tile, int32_t type)
     const struct kv_layout *layout = tile->layout;
     struct queries queries;
     for (size_t i = 0; i < tile->row_count; i++)
-        for (size_t h = 0; h < tile->heads_per_kv_head; h += QUERIES) {
-            size_t row = tile->first_row + i, head = tile->kv_head * tile->heads_per_kv_head + h;
-            queries.count = loam_min(QUERIES, tile->heads_per_kv_head - h);
+        for (size_t h = 0; h < tile->head_count; h += QUERIES) {
+            size_t row = tile->first_row + i, head = tile->first_head + h;
+            queries.count = loam_min(QUERIES, tile->head_count - h);
             for (size_t j = 0; j < queries.count; j++, head++) {
                 queries.q[j] = tile->q + row * tile->q_stride + head * layout->key_width;
                 queries.out[j] = tile->out + row * tile->out_stride + head * layout->value_width;
                 queries.slopes[j] = tile->slopes ? tile->slopes[head] : 0;
-                if (tile->sinks) {
+                if (tile->sinks && !tile->parts) {
                     queries.m[j] = tile->sinks[head];
                     queries.l[j] = 1;
                     memset(queries.out[j], 0, layout->value_width * sizeof(float));
                 }
             }
+            size_t base = i * tile->head_count + h;
             switch (queries.count) {
             case 4:
-                attend(tile, &queries, tile->position + i, type, 4);
+                attend(tile, &queries, tile->position + i, base, type, 4);
                 break;
             case 3:
-                attend(tile, &queries, tile->position + i, type, 3);
+                attend(tile, &queries, tile->position + i, base, type, 3);
                 break;
             case 2:
-                attend(tile, &queries, tile->position + i, type, 2);
+                attend(tile, &queries, tile->position + i, base, type, 2);
                 break;
             default:
-                attend(tile, &queries, tile->position + i, type, 1);
+                attend(tile, &queries, tile->position + i, base, type, 1);
             }
         }
 }

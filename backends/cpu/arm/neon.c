@@ -25,6 +25,7 @@ void loam_kernels_neon(struct cpu_kernels *kernels)
     kernels->store = loam_neon_store;
     kernels->attention = loam_neon_attention;
     kernels->attention_rows = 4;
+    kernels->attention_heads = 4;
     kernels->gate_silu = loam_neon_gate_silu;
     kernels->add = loam_neon_add;
 }

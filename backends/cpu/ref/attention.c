@@ -148,26 +148,95 @@ static void merge(struct partial *all, const struct partial *page, size_t width)
         all->o[i] = fmaf(page->o[i], b, all->o[i] * a);
 }
 
+/* The part of page `index` that the query sees: [*begin, *end). */
+static void look(const struct query *query, size_t index, size_t *begin, size_t *end)
+{
+    *begin = index == query->first / PAGE ? query->first % PAGE : 0;
+    *end = loam_min(query->end - index * PAGE, PAGE);
+}
+
+/* What merging begins with; false: with the first page. */
+static bool begin_with_sink(struct partial *all, const struct query *query, size_t width)
+{
+    if (!query->sink)
+        return false;
+    all->m = *query->sink;
+    all->l = 1;
+    memset(all->o, 0, width * sizeof *all->o);
+    return true;
+}
+
+static void divide(float *out, const struct partial *all, size_t width)
+{
+    for (size_t i = 0; i < width; i++)
+        out[i] = all->o[i] / all->l;
+}
+
 static void attend(const struct attention_tile *tile, const struct query *query, float *out)
 {
     struct partial all, page;
-    size_t width = tile->layout->value_width, last = query->end - 1;
-    bool merges = query->sink != NULL;
-    if (merges) {
-        all.m = *query->sink;
-        all.l = 1;
-        memset(all.o, 0, width * sizeof *all.o);
-    }
-    for (size_t i = query->first / PAGE; i <= last / PAGE; i++) {
-        size_t begin = i == query->first / PAGE ? query->first % PAGE : 0;
-        size_t end = i == last / PAGE ? last % PAGE + 1 : PAGE;
+    size_t begin, end, width = tile->layout->value_width;
+    bool merges = begin_with_sink(&all, query, width);
+    for (size_t i = query->first / PAGE; i * PAGE < query->end; i++) {
+        look(query, i, &begin, &end);
         attend_page(merges ? &page : &all, tile, query, i, begin, end);
         if (merges)
             merge(&all, &page, width);
         merges = true;
     }
-    for (size_t i = 0; i < width; i++)
-        out[i] = all.o[i] / all.l;
+    divide(out, &all, width);
+}
+
+/* Those pages of the tile that the query, number `index` of it, sees. */
+static void attend_parts(const struct attention_tile *tile, const struct query *query, size_t index)
+{
+    const struct attention_parts *parts = tile->parts;
+    size_t begin, end, width = tile->layout->value_width;
+    size_t first = loam_max(tile->first_page, query->first / PAGE);
+    for (size_t i = first; i < tile->end_page && i * PAGE < query->end; i++) {
+        struct partial page;
+        size_t at = index * parts->count + (i - parts->first);
+        look(query, i, &begin, &end);
+        attend_page(&page, tile, query, i, begin, end);
+        parts->sums[2 * at] = page.m;
+        parts->sums[2 * at + 1] = page.l;
+        memcpy(parts->o + at * width, page.o, width * sizeof *page.o);
+    }
+}
+
+static void merge_parts(const struct attention_tile *tile, const struct query *query, size_t index,
+                        float *out)
+{
+    const struct attention_parts *parts = tile->parts;
+    struct partial all, page;
+    size_t width = tile->layout->value_width, pages_end = (query->end - 1) / PAGE + 1;
+    size_t first = loam_max(parts->first, query->first / PAGE);
+    size_t end = loam_min(parts->first + parts->count, pages_end);
+    bool merges = parts->first > query->first / PAGE;
+    if (first >= end)
+        return;
+    if (merges) {
+        all.m = parts->merged[2 * index];
+        all.l = parts->merged[2 * index + 1];
+        memcpy(all.o, out, width * sizeof *out);
+    } else {
+        merges = begin_with_sink(&all, query, width);
+    }
+    for (size_t i = first; i < end; i++) {
+        struct partial *to = merges ? &page : &all;
+        size_t at = index * parts->count + (i - parts->first);
+        to->m = parts->sums[2 * at];
+        to->l = parts->sums[2 * at + 1];
+        memcpy(to->o, parts->o + at * width, width * sizeof *to->o);
+        if (merges)
+            merge(&all, &page, width);
+        merges = true;
+    }
+    parts->merged[2 * index] = all.m;
+    parts->merged[2 * index + 1] = all.l;
+    memcpy(out, all.o, width * sizeof *out);
+    if (end == pages_end)
+        divide(out, &all, width);
 }
 
 void loam_attention_visible(const struct attention_tile *tile, size_t position, size_t *first,
@@ -211,14 +280,29 @@ static void set_query(struct query *query, const struct attention_tile *tile, si
                                                loam_min(GROUP, width - g * GROUP));
 }
 
-void loam_ref_attention(const struct attention_tile *tile)
+static void each_query(const struct attention_tile *tile, bool merges)
 {
     struct query query;
-    for (size_t row = tile->first_row; row < tile->first_row + tile->row_count; row++)
-        for (size_t h = 0; h < tile->heads_per_kv_head; h++) {
-            size_t head = tile->kv_head * tile->heads_per_kv_head + h;
-            set_query(&query, tile, row, head);
-            attend(tile, &query,
-                   tile->out + row * tile->out_stride + head * tile->layout->value_width);
-        }
+    for (size_t i = 0; i < tile->row_count * tile->head_count; i++) {
+        size_t row = tile->first_row + i / tile->head_count;
+        size_t head = tile->first_head + i % tile->head_count;
+        float *out = tile->out + row * tile->out_stride + head * tile->layout->value_width;
+        set_query(&query, tile, row, head);
+        if (merges)
+            merge_parts(tile, &query, i, out);
+        else if (tile->parts)
+            attend_parts(tile, &query, i);
+        else
+            attend(tile, &query, out);
+    }
+}
+
+void loam_ref_attention(const struct attention_tile *tile)
+{
+    each_query(tile, false);
+}
+
+void loam_ref_attention_merge(const struct attention_tile *tile)
+{
+    each_query(tile, true);
 }

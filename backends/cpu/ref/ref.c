@@ -31,6 +31,8 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->rope = loam_ref_rope;
     kernels->store = loam_ref_store;
     kernels->attention = loam_ref_attention;
+    kernels->attention_merge = loam_ref_attention_merge;
+    kernels->attention_heads = 1;
     kernels->gate_silu = loam_ref_gate_silu;
     kernels->add = loam_ref_add;
     kernels->group_norm = loam_ref_group_norm;

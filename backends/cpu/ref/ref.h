@@ -19,6 +19,7 @@ void loam_ref_rms_norm(const struct norm_tile *tile);
 void loam_ref_rope(const struct rope_tile *tile);
 bool loam_ref_store(const struct store_tile *tile);
 void loam_ref_attention(const struct attention_tile *tile);
+void loam_ref_attention_merge(const struct attention_tile *tile);
 void loam_ref_gate_silu(const struct elementwise_tile *tile);
 void loam_ref_add(const struct elementwise_tile *tile);
 void loam_ref_group_norm(const struct group_norm_tile *tile);

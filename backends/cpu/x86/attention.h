@@ -17,7 +17,7 @@ union wide_page; /* a piece of a page, widened for many queries; level avx2 */
 
 struct query {
     const float *q; /* key_width numbers */
-    float *out;     /* value_width numbers: O, in the end O / L */
+    float *out;     /* value_width numbers: O, in the end O / L; or o of a page */
     float m, l;
     size_t position;    /* its own */
     size_t first, end;  /* positions that it sees: [first, end) */
@@ -53,6 +53,7 @@ struct page {
     const unsigned char *keys, *values;
     size_t key_width, value_width;
     size_t position;                 /* of the first */
+    bool merges;                     /* with the pages before it; else it is a part */
     bool adjusts;                    /* scores are not just scaled: adjust_scores */
     float soft_cap;                  /* of them, or 0 */
     size_t begin, end;               /* seen by at least one query */
@@ -81,6 +82,7 @@ INLINE struct page page_of(const struct attention_tile *tile, size_t index, size
                          .key_width = layout->key_width,
                          .value_width = layout->value_width,
                          .position = index * PAGE,
+                         .merges = !tile->parts,
                          .adjusts = tile->soft_cap != 0 || tile->slopes,
                          .soft_cap = tile->soft_cap,
                          .begin = PAGE,
@@ -93,7 +95,7 @@ INLINE struct page page_of(const struct attention_tile *tile, size_t index, size
 static inline bool look(struct page *page, struct query *query, size_t index)
 {
     size_t before = index * PAGE;
-    query->merges = query->has_sink || query->first < before;
+    query->merges = page->merges && (query->has_sink || query->first < before);
     query->page_begin = query->first < before ? 0 : loam_min(query->first - before, PAGE);
     query->page_end = query->end <= before ? 0 : loam_min(query->end - before, PAGE);
     if (query->page_begin >= query->page_end)
@@ -120,8 +122,8 @@ INLINE int look_all(struct page *page, struct query *queries, int count, size_t 
 static inline void set_query(struct query *query, const struct attention_tile *tile, size_t index)
 {
     const struct kv_layout *layout = tile->layout;
-    size_t row = index / tile->heads_per_kv_head, position = tile->position + row;
-    size_t head = tile->kv_head * tile->heads_per_kv_head + index % tile->heads_per_kv_head;
+    size_t row = index / tile->head_count, position = tile->position + row;
+    size_t head = tile->first_head + index % tile->head_count;
     row += tile->first_row;
     query->q = tile->q + row * tile->q_stride + head * layout->key_width;
     query->out = tile->out + row * tile->out_stride + head * layout->value_width;
@@ -130,7 +132,8 @@ static inline void set_query(struct query *query, const struct attention_tile *t
     query->scale = loam_attention_scale(tile, position);
     query->slope = tile->slopes ? tile->slopes[head] : 0;
     query->has_sink = tile->sinks != NULL;
-    if (query->has_sink) {
+    query->m = query->l = 0;
+    if (query->has_sink && !tile->parts) {
         query->m = tile->sinks[head];
         query->l = 1;
         memset(query->out, 0, layout->value_width * sizeof *query->out);

@@ -42,11 +42,33 @@ INLINE void attend_page(const struct attention_tile *tile, struct query *queries
     }
 }
 
+/* Where parts of page `index` go, of queries of which the first is number `base` of the
+ * tile: o at once, m and l behind it. */
+INLINE void begin_part(const struct attention_tile *tile, struct query *queries, size_t count,
+                       size_t base, size_t index)
+{
+    const struct attention_parts *parts = tile->parts;
+    size_t at = base * parts->count + (index - parts->first);
+    for (size_t j = 0; j < count; j++)
+        queries[j].out = parts->o + (at + j * parts->count) * tile->layout->value_width;
+}
+
+INLINE void end_part(const struct attention_tile *tile, const struct query *queries, size_t count,
+                     size_t base, size_t index)
+{
+    const struct attention_parts *parts = tile->parts;
+    float *sums = parts->sums + 2 * (base * parts->count + (index - parts->first));
+    for (size_t j = 0; j < count; j++, sums += 2 * parts->count) {
+        sums[0] = queries[j].m;
+        sums[1] = queries[j].l;
+    }
+}
+
 /* All queries of the tile, up to `most` at a time. */
 INLINE void attention(const struct attention_tile *tile, struct query *queries,
                       const struct scratch *scratch, size_t most, int32_t type)
 {
-    size_t all = tile->row_count * tile->heads_per_kv_head;
+    size_t all = tile->row_count * tile->head_count;
     for (size_t i = 0; i < all; i += most) {
         size_t count = loam_min(most, all - i);
         for (size_t j = 0; j < count; j++) {
@@ -54,10 +76,19 @@ INLINE void attention(const struct attention_tile *tile, struct query *queries,
             if (type == LOAM_KV_Q8_0)
                 quantize_query(queries[j].integers, queries[j].q, tile->layout->key_width);
         }
-        size_t last = (queries[count - 1].end - 1) / PAGE;
-        for (size_t index = queries[0].first / PAGE; index <= last; index++)
+        size_t first = queries[0].first / PAGE, last = (queries[count - 1].end - 1) / PAGE;
+        if (tile->parts) {
+            first = loam_max(first, tile->first_page);
+            last = loam_min(last, tile->end_page - 1);
+        }
+        for (size_t index = first; index <= last; index++) {
+            if (tile->parts)
+                begin_part(tile, queries, count, i, index);
             attend_page(tile, queries, scratch, count, index, last, type);
-        for (size_t j = 0; j < count; j++)
+            if (tile->parts)
+                end_part(tile, queries, count, i, index);
+        }
+        for (size_t j = 0; !tile->parts && j < count; j++)
             divide(queries[j].out, queries[j].l, tile->layout->value_width);
     }
 }

@@ -59,7 +59,9 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->rope = loam_avx2_rope;
     kernels->store = loam_avx2_store;
     kernels->attention = loam_avx2_attention;
+    kernels->attention_merge = loam_avx2_attention_merge;
     kernels->attention_rows = 8;
+    kernels->attention_heads = 4;
     kernels->gate_silu = loam_avx2_gate_silu;
     kernels->add = loam_avx2_add;
     kernels->convolve = loam_avx2_convolve;

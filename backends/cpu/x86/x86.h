@@ -16,6 +16,7 @@ void loam_avx2_group_norm(const struct group_norm_tile *tile);
 void loam_avx2_rope(const struct rope_tile *tile);
 bool loam_avx2_store(const struct store_tile *tile);
 void loam_avx2_attention(const struct attention_tile *tile);
+void loam_avx2_attention_merge(const struct attention_tile *tile);
 void loam_avx512_attention(const struct attention_tile *tile);
 void loam_avx2_gate_silu(const struct elementwise_tile *tile);
 void loam_avx2_add(const struct elementwise_tile *tile);
