@@ -290,14 +290,13 @@ void loam_experts_combine(const struct work *work, size_t first, size_t count)
     float *out = loam_work_value(work, work->phase->tensor);
     size_t width = node->width, used = node->experts.used;
     for (size_t row = first; row < first + count; row++) {
-        float *acc = out + row * width;
-        memset(acc, 0, width * sizeof *acc);
+        struct scaled_tile tile = {.out = out + row * width, .count = width};
+        memset(tile.out, 0, width * sizeof *tile.out);
         for (size_t k = row * used; k < (row + 1) * used; k++) {
-            const float *from = y + order.place[k] * width;
             float w = node->experts.weighs_input ? 1.0f : weights[k];
-            w = scales ? w * scales[ids[k]] : w;
-            for (size_t i = 0; i < width; i++)
-                acc[i] = fmaf(w, from[i], acc[i]);
+            tile.x = y + order.place[k] * width;
+            tile.factor = scales ? w * scales[ids[k]] : w;
+            work->program->backend->kernels.add_scaled(&tile);
         }
     }
 }

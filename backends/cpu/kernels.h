@@ -262,6 +262,14 @@ struct elementwise_tile {
     size_t first, count; /* elements */
 };
 
+/* What an expert, or another part of a sum, adds to a row. */
+struct scaled_tile {
+    const float *x;
+    float factor;
+    float *out;
+    size_t count;
+};
+
 /* Weight types index tables by their GGUF number. */
 enum { WEIGHT_TYPES = 48 };
 
@@ -284,6 +292,7 @@ struct cpu_kernels {
     uint32_t attention_rows;  /* rows that an attention tile takes at most */
     void (*gate_silu)(const struct elementwise_tile *tile); /* out = silu(a) * b */
     void (*add)(const struct elementwise_tile *tile);       /* out = a + b */
+    void (*add_scaled)(const struct scaled_tile *tile);     /* out = fma(factor, x, out) */
     void (*group_norm)(const struct group_norm_tile *tile);
     void (*map)(const struct map_tile *tile);
     void (*route)(const struct route_tile *tile);

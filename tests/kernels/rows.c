@@ -154,6 +154,13 @@ static void compare_elementwise(size_t first, size_t count, int values)
     tile.out = found;
     kernels_level.add(&tile);
     kernels_compare_floats(found, expected, numbers, "sum", first, count, (size_t)values);
+    struct scaled_tile scaled = {.x = tile.a, .factor = 0.3f, .out = expected, .count = count};
+    memcpy(expected, tile.b, numbers * sizeof *expected);
+    memcpy(found, tile.b, numbers * sizeof *found);
+    kernels_scalar.add_scaled(&scaled);
+    scaled.out = found;
+    kernels_level.add_scaled(&scaled);
+    kernels_compare_floats(found, expected, numbers, "scaled sum", first, count, (size_t)values);
 }
 
 /* Every function, alone and as a gate. */
@@ -166,9 +173,10 @@ static void compare_map(size_t first, size_t count, int values)
     struct map_tile tile = {.x = x, .parameters = parameters, .first = first, .count = count};
     for (size_t i = 0; values == VALUES_PLAIN && i < numbers; i++)
         x[i] *= i % 2 ? 30 : 1; /* where exponentials have their edges */
-    for (int32_t function = 0; function < LOAM_ACTIVATION_COUNT; function++)
+    for (int32_t function = 0; function <= LOAM_ACTIVATION_COUNT; function++)
         for (int gates = 0; gates < 2; gates++) {
-            tile.function = function;
+            tile.function =
+                function < LOAM_ACTIVATION_COUNT ? function : LOAM_ACTIVATION_CLAMPED_SWIGLU;
             tile.b = gates ? b : NULL;
             tile.out = expected;
             kernels_scalar.map(&tile);

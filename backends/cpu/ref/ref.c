@@ -35,6 +35,7 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     kernels->attention_heads = 1;
     kernels->gate_silu = loam_ref_gate_silu;
     kernels->add = loam_ref_add;
+    kernels->add_scaled = loam_ref_add_scaled;
     kernels->group_norm = loam_ref_group_norm;
     kernels->map = loam_ref_map;
     kernels->route = loam_ref_route;

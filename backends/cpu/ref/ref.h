@@ -22,6 +22,7 @@ void loam_ref_attention(const struct attention_tile *tile);
 void loam_ref_attention_merge(const struct attention_tile *tile);
 void loam_ref_gate_silu(const struct elementwise_tile *tile);
 void loam_ref_add(const struct elementwise_tile *tile);
+void loam_ref_add_scaled(const struct scaled_tile *tile);
 void loam_ref_group_norm(const struct group_norm_tile *tile);
 void loam_ref_route(const struct route_tile *tile);
 void loam_ref_map(const struct map_tile *tile);

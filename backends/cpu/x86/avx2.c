@@ -64,6 +64,7 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->attention_heads = 4;
     kernels->gate_silu = loam_avx2_gate_silu;
     kernels->add = loam_avx2_add;
+    kernels->add_scaled = loam_avx2_add_scaled;
     kernels->convolve = loam_avx2_convolve;
     kernels->scan = loam_avx2_scan;
     kernels->scan_products = 1 << 23;

@@ -29,6 +29,16 @@ INLINE __m256 soft_cap(__m256 x, __m256 cap)
     return _mm256_mul_ps(cap, tanh8(_mm256_div_ps(x, cap)));
 }
 
+/* With the other factor u, whose limits and the upper one of x are the same. */
+INLINE __m256 clamped_swiglu(__m256 x, __m256 u, const float *parameters)
+{
+    __m256 most = _mm256_set1_ps(parameters[1]), least = _mm256_set1_ps(-parameters[1]);
+    __m256 g = _mm256_min_ps(most, x); /* in this order a NaN stays */
+    u = _mm256_min_ps(most, _mm256_max_ps(least, u));
+    __m256 y = part(g, _mm256_mul_ps(_mm256_set1_ps(parameters[0]), g));
+    return _mm256_mul_ps(y, _mm256_add_ps(u, _mm256_set1_ps(1)));
+}
+
 INLINE __m256 value(int32_t function, __m256 x, const float *parameters)
 {
     __m256 positive = _mm256_max_ps(x, _mm256_setzero_ps());
@@ -52,19 +62,30 @@ INLINE __m256 value(int32_t function, __m256 x, const float *parameters)
     }
 }
 
+/* f(x) * b, or f(x, b) where that is the function. */
+INLINE __m256 value_of_two(int32_t function, __m256 x, __m256 b, const float *parameters)
+{
+    if (function == LOAM_ACTIVATION_CLAMPED_SWIGLU)
+        return clamped_swiglu(x, b, parameters);
+    return _mm256_mul_ps(value(function, x, parameters), b);
+}
+
 /* The function is a constant where this is called. */
 INLINE void map(const struct map_tile *tile, int32_t function)
 {
     size_t i = tile->first, end = tile->first + tile->count;
+    const float *p = tile->parameters;
     for (; i + 8 <= end; i += 8) {
-        __m256 y = value(function, _mm256_loadu_ps(tile->x + i), tile->parameters);
-        y = tile->b ? _mm256_mul_ps(y, _mm256_loadu_ps(tile->b + i)) : y;
+        __m256 x = _mm256_loadu_ps(tile->x + i);
+        __m256 y = tile->b ? value_of_two(function, x, _mm256_loadu_ps(tile->b + i), p)
+                           : value(function, x, p);
         _mm256_storeu_ps(tile->out + i, y);
     }
     if (i < end) {
         __m256i mask = first_lanes(end - i);
-        __m256 y = value(function, _mm256_maskload_ps(tile->x + i, mask), tile->parameters);
-        y = tile->b ? _mm256_mul_ps(y, _mm256_maskload_ps(tile->b + i, mask)) : y;
+        __m256 x = _mm256_maskload_ps(tile->x + i, mask);
+        __m256 y = tile->b ? value_of_two(function, x, _mm256_maskload_ps(tile->b + i, mask), p)
+                           : value(function, x, p);
         _mm256_maskstore_ps(tile->out + i, mask, y);
     }
 }
@@ -95,6 +116,12 @@ void loam_avx2_map(const struct map_tile *tile)
         break;
     case LOAM_ACTIVATION_RELU_SQUARED:
         map(tile, LOAM_ACTIVATION_RELU_SQUARED);
+        break;
+    case LOAM_ACTIVATION_CLAMPED_SWIGLU:
+        if (tile->b)
+            map(tile, LOAM_ACTIVATION_CLAMPED_SWIGLU);
+        else
+            loam_ref_map(tile);
         break;
     default:
         loam_ref_map(tile);

@@ -93,3 +93,9 @@ void loam_avx2_add(const struct elementwise_tile *tile)
     for (size_t i = tile->first; i < tile->first + tile->count; i++)
         tile->out[i] = tile->a[i] + tile->b[i];
 }
+
+void loam_avx2_add_scaled(const struct scaled_tile *tile)
+{
+    for (size_t i = 0; i < tile->count; i++)
+        tile->out[i] = fmaf(tile->factor, tile->x[i], tile->out[i]);
+}

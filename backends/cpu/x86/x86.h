@@ -20,6 +20,7 @@ void loam_avx2_attention_merge(const struct attention_tile *tile);
 void loam_avx512_attention(const struct attention_tile *tile);
 void loam_avx2_gate_silu(const struct elementwise_tile *tile);
 void loam_avx2_add(const struct elementwise_tile *tile);
+void loam_avx2_add_scaled(const struct scaled_tile *tile);
 bool loam_avx2_convolve(const struct convolve_tile *tile);
 bool loam_avx2_scan(const struct scan_tile *tile);
 void loam_avx2_map(const struct map_tile *tile);
