@@ -79,14 +79,14 @@ struct phase {
     enum phase_kind kind;
     const struct node *node;
     loam_tensor tensor; /* whose value it makes, or LOAM_NO_TENSOR */
-    int32_t out,
-        out_scales;    /* buffers; scales and sums of PHASE_QUANTIZE; parts of PHASE_ATTENTION */
-    int32_t quantized; /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with
-                          its rotation; else -1 */
-    uint32_t group;    /* PHASE_QUANTIZE: numbers that share a scale */
-    uint32_t moment;   /* products of one value that follow one another have the same: they run
-                          together, BATCH_MOST at most; all other phases run alone */
-    uint32_t product;  /* PHASE_EXPERT_...: EXPERT_GATE, EXPERT_UP or EXPERT_DOWN */
+    int32_t out;        /* buffer of the value, or of quantised rows */
+    int32_t out_scales; /* their scales and sums; parts of PHASE_ATTENTION */
+    int32_t quantized;  /* PHASE_LINEAR: the phase with its quantised rows; PHASE_ROPE: the one with
+                           its rotation; else -1 */
+    uint32_t group;     /* PHASE_QUANTIZE: numbers that share a scale */
+    uint32_t moment;    /* products of one value that follow one another have the same: they run
+                           together, BATCH_MOST at most; all other phases run alone */
+    uint32_t product;   /* PHASE_EXPERT_...: EXPERT_GATE, EXPERT_UP or EXPERT_DOWN */
 };
 
 /* Buffers of one mixture of experts. A pair is a row and one of its experts;

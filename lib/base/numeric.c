@@ -7,6 +7,7 @@
  * polynomials, long enough that the first term left out is far below half an ulp.
  */
 #include "base/numeric.h"
+#include "base/features.h"
 #include "base/half.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ static const float round_f32 = 0x1.8p23f;
 static const double round_f64 = 0x1.8p52;
 
 /* 2^n, for n in the range of normal numbers. */
-static double power_f64(int64_t n)
+static inline double power_f64(int64_t n)
 {
     uint64_t bits = (uint64_t)(n + 1023) << 52;
     double value;
@@ -43,7 +44,8 @@ float loam_expf(float x)
     return p * loam_float_from_bits(loam_float_bits(shifted) << 23);
 }
 
-double loam_exp(double x)
+/* In a header's way, so that each caller compiles it for its own CPU. */
+static inline __attribute__((always_inline)) double exp_of(double x)
 {
     static const double inverse_factorial[] = {
         1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
@@ -63,6 +65,33 @@ double loam_exp(double x)
     double p = fma(q, r * r, r) + 1.0;
     int64_t exponent = (int64_t)n, half = exponent >> 1;
     return p * power_f64(half) * power_f64(exponent - half);
+}
+
+double loam_exp(double x)
+{
+    return exp_of(x);
+}
+
+#if defined(__x86_64__)
+/* Baseline code calls the C library for each fma. */
+__attribute__((target("avx2,fma"))) static void exp_each_by_fma(double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = exp_of(values[i]);
+}
+#endif
+
+void loam_exp_each(double *values, size_t count, uint32_t features)
+{
+#if defined(__x86_64__)
+    if (features & CPU_AVX2) {
+        exp_each_by_fma(values, count);
+        return;
+    }
+#endif
+    (void)features;
+    for (size_t i = 0; i < count; i++)
+        values[i] = exp_of(values[i]);
 }
 
 float loam_tanhf(float x)

@@ -25,13 +25,14 @@
 
 #include <math.h>
 
+#include "base/features.h"
 #include "base/numeric.h"
 #include "sample/ranking.h"
 #include "sample/settings.h"
 
 struct sampler {
     struct memory *memory;
-    uint32_t vocabulary;
+    uint32_t vocabulary, features; /* of the CPU */
     struct settings settings;
     double *values;   /* [vocabulary]; NULL while no setting needs it, as the next two */
     int32_t *ids;     /* [vocabulary] */
@@ -54,6 +55,7 @@ loam_status loam_sampler_create(struct sampler **out, struct memory *memory, uin
         return loam_fail_memory(error, sizeof *sampler);
     sampler->memory = memory;
     sampler->vocabulary = vocabulary;
+    sampler->features = loam_cpu_features();
     *out = sampler;
     return LOAM_OK;
 }
@@ -190,16 +192,48 @@ static void adjust(struct sampler *sampler, const int32_t *content, size_t conte
     }
 }
 
+/* ---- sums -------------------------------------------------------------- */
+
+enum { TOGETHER = 64 };
+
+/* A sum of e^x over x as they come, some at a time. */
+struct sum {
+    double total, waiting[TOGETHER];
+    size_t count; /* of those waiting */
+    uint32_t features;
+};
+
+static void add_waiting(struct sum *sum)
+{
+    loam_exp_each(sum->waiting, sum->count, sum->features);
+    for (size_t i = 0; i < sum->count; i++)
+        sum->total += sum->waiting[i];
+    sum->count = 0;
+}
+
+static inline void add_power(struct sum *sum, double x)
+{
+    sum->waiting[sum->count++] = x;
+    if (sum->count == TOGETHER)
+        add_waiting(sum);
+}
+
+static double end_sum(struct sum *sum)
+{
+    add_waiting(sum);
+    return sum->total;
+}
+
 /* ---- report -------------------------------------------------------------- */
 
 /* Log of the sum of e^logit, by ids. */
-static double log_sum(const float *logits, uint32_t count, double highest)
+static double log_sum(const struct sampler *sampler, const float *logits, double highest)
 {
-    double sum = 0;
-    for (uint32_t i = 0; i < count; i++)
+    struct sum sum = {.features = sampler->features};
+    for (uint32_t i = 0; i < sampler->vocabulary; i++)
         if (logits[i] > -INFINITY)
-            sum += loam_exp(logits[i] - highest);
-    return highest + loam_log(sum);
+            add_power(&sum, logits[i] - highest);
+    return highest + loam_log(end_sum(&sum));
 }
 
 /* The likeliest tokens, on values that hold the logits; impossible ones are
@@ -230,8 +264,10 @@ static inline double weight_of(const double *values, int32_t token, double highe
 }
 
 /* The weights of the first `kept` ranks, added by ids. */
-static double sum_of_kept(struct ranking *ranking, uint32_t kept, uint32_t finite, double highest)
+static double sum_of_kept(const struct sampler *sampler, struct ranking *ranking, uint32_t kept,
+                          uint32_t finite, double highest)
 {
+    struct sum sum = {.features = sampler->features};
     const double *values = ranking->values;
     double floor = -INFINITY;
     int32_t last = -1;
@@ -239,11 +275,10 @@ static double sum_of_kept(struct ranking *ranking, uint32_t kept, uint32_t finit
         last = loam_ranking_at(ranking, kept - 1);
         floor = values[last];
     }
-    double sum = 0;
     for (uint32_t i = 0; i < ranking->value_count; i++)
         if (values[i] > floor || (values[i] == floor && (int32_t)i <= last))
-            sum += weight_of(values, (int32_t)i, highest);
-    return sum;
+            add_power(&sum, values[i] - highest);
+    return end_sum(&sum);
 }
 
 /* How many of the first `kept` ranks top_p leaves. */
@@ -306,14 +341,14 @@ static int32_t choose_by_chance(struct sampler *sampler, int32_t likeliest, uint
         .ids = sampler->ids,
         .limit = kept,
     };
-    double total = sum_of_kept(&ranking, kept, finite, highest);
+    double total = sum_of_kept(sampler, &ranking, kept, finite, highest);
     uint32_t left = kept;
     if (settings->top_p > 0)
         left = cut_top_p(&ranking, left, settings->top_p, total, highest);
     if (settings->min_p > 0)
         left = cut_min_p(&ranking, left, settings->min_p, highest);
     if (left < kept)
-        total = sum_of_kept(&ranking, left, finite, highest);
+        total = sum_of_kept(sampler, &ranking, left, finite, highest);
     return draw(&ranking, left, uniform(settings->seed, position) * total, highest);
 }
 
@@ -346,7 +381,7 @@ loam_status loam_sampler_choose(struct sample *out, struct sampler *sampler, con
     bool adjusts = settings->bias_count || settings->penalise;
     bool chance = settings->temperature > 0;
     if (settings->log_probability || settings->candidates)
-        log_total = log_sum(logits, sampler->vocabulary, logits[token]);
+        log_total = log_sum(sampler, logits, logits[token]);
     if (adjusts || chance || settings->candidates)
         for (uint32_t i = 0; i < sampler->vocabulary; i++)
             sampler->values[i] = logits[i];
