@@ -17,10 +17,17 @@
 static const float round_f32 = 0x1.8p23f;
 static const double round_f64 = 0x1.8p52;
 
-/* 2^n, for n in the range of normal numbers. */
-static inline double power_f64(int64_t n)
+static inline uint64_t bits_f64(double x)
 {
-    uint64_t bits = (uint64_t)(n + 1023) << 52;
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* 2^n, for n in the range of normal numbers, modulo 2^64. */
+static inline double power_f64(uint64_t n)
+{
+    uint64_t bits = (n + 1023) << 52;
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -44,27 +51,33 @@ float loam_expf(float x)
     return p * loam_float_from_bits(loam_float_bits(shifted) << 23);
 }
 
-/* In a header's way, so that each caller compiles it for its own CPU. */
+/* For each caller's own CPU, and without branches, so that compilers take some at a time.
+ * Beyond the limits, and of NaN, what is computed is replaced in the end. */
 static inline __attribute__((always_inline)) double exp_of(double x)
 {
     static const double inverse_factorial[] = {
         1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
         1.0 / 5040,       1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5};
-    if (x != x)
-        return x;
-    if (x > 709.782712893384)
-        return (double)loam_float_from_bits(0x7F800000u);
-    if (x < -745.2)
-        return 0;
-    double n = fma(x, 0x1.71547652b82fep0, round_f64) - round_f64;
-    double r = fma(n, -0x1.62e42fefa39efp-1, x);
+    const double least = -745.2, most = 709.782712893384;
+    double limited = x > least ? x : least;
+    limited = limited < most ? limited : most;
+    double shifted = fma(limited, 0x1.71547652b82fep0, round_f64), n = shifted - round_f64;
+    double r = fma(n, -0x1.62e42fefa39efp-1, limited);
     r = fma(n, -0x1.abc9e3b39803fp-56, r);
     double q = inverse_factorial[0];
+/* gcc takes several only where no loop is left inside. */
+#pragma GCC unroll 12
     for (size_t i = 1; i < LOAM_COUNT_OF(inverse_factorial); i++)
         q = fma(q, r, inverse_factorial[i]);
     double p = fma(q, r * r, r) + 1.0;
-    int64_t exponent = (int64_t)n, half = exponent >> 1;
-    return p * power_f64(half) * power_f64(exponent - half);
+    /* n stands in the low bits of `shifted`. Half of it, rounded down, is one factor's
+     * exponent, the rest the other's: each is in the range of normal numbers. */
+    uint64_t exponent = bits_f64(shifted) - bits_f64(round_f64);
+    uint64_t half = ((exponent + 2048) >> 1) - 1024;
+    p = p * power_f64(half) * power_f64(exponent - half);
+    p = x < least ? 0 : p;
+    p = x > most ? (double)loam_float_from_bits(0x7F800000u) : p;
+    return x == x ? p : x;
 }
 
 double loam_exp(double x)

@@ -3,6 +3,7 @@
  * and the published vectors of Philox. */
 #include "test.h"
 
+#include "base/features.h"
 #include "base/half.h"
 #include "base/numeric.h"
 
@@ -75,6 +76,35 @@ static void exp_log_and_pow_in_double(void)
     CHECK(loam_exp(-1000) == 0 && loam_exp(1000) == INFINITY && loam_exp(-INFINITY) == 0);
 }
 
+/* Of any bits, and of the edges, on this CPU and without what it has. */
+static void many_powers_are_the_same(void)
+{
+    static const double edges[] = {
+        0,      -0.0,  -745.2, -745.3,   -708.5,    -744.5, 709.782712893384,
+        709.79, 1e300, -1e300, INFINITY, -INFINITY, NAN,    5e-324};
+    enum { MANY = 37 };
+    uint64_t random = 9;
+    for (size_t i = 0; i < 20000; i++) {
+        double x[MANY], one_by_one[MANY], found[MANY];
+        for (size_t j = 0; j < MANY; j++) {
+            uint64_t bits = (uint64_t)test_random(&random) << 32 ^ test_random(&random);
+            memcpy(&x[j], &bits, sizeof bits);
+            if (i % 2)
+                x[j] = (test_random(&random) / 4294967296.0 - 0.5) * 1500;
+            if (i == 0)
+                x[j] = edges[j % LOAM_COUNT_OF(edges)];
+            one_by_one[j] = loam_exp(x[j]);
+        }
+        for (int has = 0; has < 2; has++) {
+            memcpy(found, x, sizeof x);
+            loam_exp_each(found, MANY, has ? loam_cpu_features() : 0);
+            for (size_t j = 0; j < MANY; j++)
+                CHECK(memcmp(&found[j], &one_by_one[j], sizeof *found) == 0 ||
+                      (isnan(x[j]) && isnan(found[j])));
+        }
+    }
+}
+
 static void sine_and_cosine(void)
 {
     double worst = 0, worst_far = 0;
@@ -144,6 +174,7 @@ int main(void)
     RUN(tanhf_is_within_1_ulp);
     RUN(expf_has_its_edges);
     RUN(exp_log_and_pow_in_double);
+    RUN(many_powers_are_the_same);
     RUN(sine_and_cosine);
     RUN(philox_gives_the_published_numbers);
     return test_end();
