@@ -62,31 +62,28 @@ INLINE __m256 value(int32_t function, __m256 x, const float *parameters)
     }
 }
 
-/* f(x) * b, or f(x, b) where that is the function. */
-INLINE __m256 value_of_two(int32_t function, __m256 x, __m256 b, const float *parameters)
+INLINE __m256 load(const float *x, size_t count)
 {
-    if (function == LOAM_ACTIVATION_CLAMPED_SWIGLU)
-        return clamped_swiglu(x, b, parameters);
-    return _mm256_mul_ps(value(function, x, parameters), b);
+    return count >= 8 ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, first_lanes(count));
 }
 
-/* The function is a constant where this is called. */
+/* f(x), f(x) * b, or f(x, b) where that is the function, which is a constant where this is
+ * called. One loop for whole registers and the last: code counts. */
 INLINE void map(const struct map_tile *tile, int32_t function)
 {
-    size_t i = tile->first, end = tile->first + tile->count;
-    const float *p = tile->parameters;
-    for (; i + 8 <= end; i += 8) {
-        __m256 x = _mm256_loadu_ps(tile->x + i);
-        __m256 y = tile->b ? value_of_two(function, x, _mm256_loadu_ps(tile->b + i), p)
-                           : value(function, x, p);
-        _mm256_storeu_ps(tile->out + i, y);
-    }
-    if (i < end) {
-        __m256i mask = first_lanes(end - i);
-        __m256 x = _mm256_maskload_ps(tile->x + i, mask);
-        __m256 y = tile->b ? value_of_two(function, x, _mm256_maskload_ps(tile->b + i, mask), p)
-                           : value(function, x, p);
-        _mm256_maskstore_ps(tile->out + i, mask, y);
+    for (size_t i = tile->first, end = i + tile->count; i < end; i += 8) {
+        __m256 x = load(tile->x + i, end - i), y;
+        __m256 b = tile->b ? load(tile->b + i, end - i) : _mm256_setzero_ps();
+        if (function == LOAM_ACTIVATION_CLAMPED_SWIGLU)
+            y = clamped_swiglu(x, b, tile->parameters);
+        else
+            y = value(function, x, tile->parameters);
+        if (function != LOAM_ACTIVATION_CLAMPED_SWIGLU && tile->b)
+            y = _mm256_mul_ps(y, b);
+        if (end - i >= 8)
+            _mm256_storeu_ps(tile->out + i, y);
+        else
+            _mm256_maskstore_ps(tile->out + i, first_lanes(end - i), y);
     }
 }
 
@@ -118,10 +115,7 @@ void loam_avx2_map(const struct map_tile *tile)
         map(tile, LOAM_ACTIVATION_RELU_SQUARED);
         break;
     case LOAM_ACTIVATION_CLAMPED_SWIGLU:
-        if (tile->b)
-            map(tile, LOAM_ACTIVATION_CLAMPED_SWIGLU);
-        else
-            loam_ref_map(tile);
+        map(tile, LOAM_ACTIVATION_CLAMPED_SWIGLU);
         break;
     default:
         loam_ref_map(tile);
