@@ -146,9 +146,10 @@ struct attention_parts {
  * what is 0 or NULL is not there. */
 struct attention_tile {
     const struct kv_layout *layout;
-    size_t kv_head, first_head, head_count; /* query heads [first_head, first_head + head_count) */
-    const float *q;                         /* [rows][q_stride]; query head h at h * key_width */
-    float *out; /* [rows][out_stride]; query head h at h * value_width */
+    size_t kv_head;
+    size_t first_head, head_count; /* query heads */
+    const float *q;                /* [rows][q_stride]; query head h at h * key_width */
+    float *out;                    /* [rows][out_stride]; query head h at h * value_width */
     size_t q_stride, out_stride;
     size_t first_row, row_count;
     size_t position; /* of first_row */
@@ -164,7 +165,7 @@ struct attention_tile {
      * floor((position + offset) / length)). */
     float temperature;
     uint32_t temperature_offset, temperature_length;
-    /* Only pages [first_page, end_page), into parts */
+    /* Only pages [first_page, end_page), into parts; `out` is for merging. */
     const struct attention_parts *parts;
     size_t first_page, end_page;
 };
@@ -180,10 +181,10 @@ struct map_tile {
 
 /* Which experts each row takes: ids ascending, and their weights. */
 struct route_tile {
-    const float *scores;                     /* [rows][count] */
-    const float *bias;                       /* [count] or NULL: added where experts are chosen */
-    uint32_t *ids;                           /* [rows][used] */
-    float *weights;                          /* [rows][used] */
+    const float *scores; /* [rows][count] */
+    const float *bias;   /* [count] or NULL: added where experts are chosen */
+    uint32_t *ids;       /* [rows][used] */
+    float *weights;      /* [rows][used] */
     size_t count, used, groups, groups_used; /* groups 0: none */
     int32_t router;                          /* LOAM_ROUTER_... */
     bool normalised;
@@ -285,8 +286,8 @@ struct cpu_kernels {
     /* false if a key or value is not finite, or leaves the range of f16 */
     bool (*store)(const struct store_tile *tile);
     void (*attention)(const struct attention_tile *tile);
-    /* Merges all pages that there are parts of. Who sees no page before them begins, who
-     * sees none behind them is done with the division. */
+    /* Merges all pages that the tile has parts of, into `out`. Who sees no page before them
+     * begins, who sees none behind them is done with the division. */
     void (*attention_merge)(const struct attention_tile *tile);
     uint32_t attention_heads; /* as many of a KV head share the work on a page well */
     uint32_t attention_rows;  /* rows that an attention tile takes at most */

@@ -185,9 +185,9 @@ static size_t most_pages(struct cut *cut)
     return most;
 }
 
-/* Heads are shared out until there are two tiles for each thread, since threads are not
- * equally fast; pages, which cost more, only if there is not one. Returns the pages of the
- * largest tile where pages are cut. */
+/* Where there is not a tile for each thread, heads are shared out until there are two, since
+ * threads are not equally fast; else it would only be more reading. Pages, which cost more,
+ * are cut if there is still not one. Returns the pages of the largest tile where they are. */
 static size_t cut_up(struct cut *cut)
 {
     const struct work *work = cut->work;
@@ -197,7 +197,7 @@ static size_t cut_up(struct cut *cut)
     uint32_t blocks = work->row_tiles * a->kv_heads, group = a->heads / a->kv_heads;
     size_t pages = 0;
     cut->sets = cut->ranges = 1;
-    if (threads > 1 && blocks < 2 * threads)
+    if (blocks < threads)
         cut->sets = (uint32_t)loam_max(
             loam_min(loam_work_divide_up(2 * threads, blocks), group / kernels->attention_heads),
             1);

@@ -21,8 +21,8 @@ float loam_tanhf(float x);
 
 /* In f64, at most 2 ulp for finite arguments. */
 double loam_exp(double x);
-/* Each value becomes loam_exp of it. `features`: of the CPU (features.h); only speed
- * depends on them. Beyond baseline code some 10 times as fast as one by one. */
+/* Each of values[count] becomes loam_exp of it. `features`: of the CPU (features.h); only
+ * speed depends on them. */
 void loam_exp_each(double *values, size_t count, uint32_t features);
 double loam_log(double x);                     /* x > 0 normal; 0: -infinity; negative: NaN */
 double loam_pow(double base, double exponent); /* base > 0; rope frequencies: base up to 1e9,

@@ -39,26 +39,36 @@ INLINE __m256 clamped_swiglu(__m256 x, __m256 u, const float *parameters)
     return _mm256_mul_ps(y, _mm256_add_ps(u, _mm256_set1_ps(1)));
 }
 
-INLINE __m256 value(int32_t function, __m256 x, const float *parameters)
+INLINE __m256 positive(__m256 x)
 {
-    __m256 positive = _mm256_max_ps(x, _mm256_setzero_ps());
+    return _mm256_max_ps(x, _mm256_setzero_ps());
+}
+
+/* Functions of x alone, with parameters p. */
+#define FUNCTIONS(FUNCTION)                                                                        \
+    FUNCTION(SILU, part(x, x))                                                                     \
+    FUNCTION(TANH, tanh8(x))                                                                       \
+    FUNCTION(SOFT_CAP, soft_cap(x, _mm256_set1_ps(p[0])))                                          \
+    FUNCTION(GELU, gelu(x))                                                                        \
+    FUNCTION(GELU_QUICK, part(x, _mm256_mul_ps(_mm256_set1_ps(1.702f), x)))                        \
+    FUNCTION(SIGMOID, part(_mm256_set1_ps(1), x))                                                  \
+    FUNCTION(RELU, positive(x))                                                                    \
+    FUNCTION(RELU_SQUARED, _mm256_mul_ps(positive(x), positive(x)))
+
+#define VALUE(name, y)                                                                             \
+    case LOAM_ACTIVATION_##name:                                                                   \
+        return y;
+#define MAP(name, y)                                                                               \
+    case LOAM_ACTIVATION_##name:                                                                   \
+        map(tile, LOAM_ACTIVATION_##name);                                                         \
+        break;
+
+INLINE __m256 value(int32_t function, __m256 x, const float *p)
+{
     switch (function) {
-    case LOAM_ACTIVATION_SILU:
-        return part(x, x);
-    case LOAM_ACTIVATION_TANH:
-        return tanh8(x);
-    case LOAM_ACTIVATION_SOFT_CAP:
-        return soft_cap(x, _mm256_set1_ps(parameters[0]));
-    case LOAM_ACTIVATION_GELU:
-        return gelu(x);
-    case LOAM_ACTIVATION_GELU_QUICK:
-        return part(x, _mm256_mul_ps(_mm256_set1_ps(1.702f), x));
-    case LOAM_ACTIVATION_SIGMOID:
-        return part(_mm256_set1_ps(1), x);
-    case LOAM_ACTIVATION_RELU_SQUARED:
-        return _mm256_mul_ps(positive, positive);
+        FUNCTIONS(VALUE)
     default:
-        return positive;
+        return x;
     }
 }
 
@@ -90,33 +100,8 @@ INLINE void map(const struct map_tile *tile, int32_t function)
 void loam_avx2_map(const struct map_tile *tile)
 {
     switch (tile->function) {
-    case LOAM_ACTIVATION_SILU:
-        map(tile, LOAM_ACTIVATION_SILU);
-        break;
-    case LOAM_ACTIVATION_TANH:
-        map(tile, LOAM_ACTIVATION_TANH);
-        break;
-    case LOAM_ACTIVATION_SOFT_CAP:
-        map(tile, LOAM_ACTIVATION_SOFT_CAP);
-        break;
-    case LOAM_ACTIVATION_GELU:
-        map(tile, LOAM_ACTIVATION_GELU);
-        break;
-    case LOAM_ACTIVATION_GELU_QUICK:
-        map(tile, LOAM_ACTIVATION_GELU_QUICK);
-        break;
-    case LOAM_ACTIVATION_SIGMOID:
-        map(tile, LOAM_ACTIVATION_SIGMOID);
-        break;
-    case LOAM_ACTIVATION_RELU:
-        map(tile, LOAM_ACTIVATION_RELU);
-        break;
-    case LOAM_ACTIVATION_RELU_SQUARED:
-        map(tile, LOAM_ACTIVATION_RELU_SQUARED);
-        break;
-    case LOAM_ACTIVATION_CLAMPED_SWIGLU:
-        map(tile, LOAM_ACTIVATION_CLAMPED_SWIGLU);
-        break;
+        FUNCTIONS(MAP)
+        MAP(CLAMPED_SWIGLU, )
     default:
         loam_ref_map(tile);
         break;
