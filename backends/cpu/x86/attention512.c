@@ -294,6 +294,13 @@ INLINE void weigh_and_merge(float weights[][PAGE], const struct page *page, stru
     merge(queries, m, fold(sums, true), count);
 }
 
+/* The same once for all types and sizes of sets: at AVX2 it takes 1.02 times as long. */
+ONCE void weigh_few(float weights[][PAGE], const struct page *page, struct query *queries,
+                    __m512 most[QUERIES], int count)
+{
+    weigh_and_merge(weights, page, queries, most, count);
+}
+
 /* ---- values ------------------------------------------------------------------ */
 
 /* q8_0: weights times the scales of a group of values, which so are integers.
@@ -425,8 +432,19 @@ INLINE void add_page(const struct page *page, struct query *queries, float weigh
         scores_q8_0(most, weights, queries, page, &group, count);
     else
         scores_float(most, weights, queries, page, type, count);
-    weigh_and_merge(weights, page, queries, most, count);
+    if (count == QUERIES && type != LOAM_KV_F32)
+        weigh_and_merge(weights, page, queries, most, count);
+    else
+        weigh_few(weights, page, queries, most, count);
     add_page_values(page, queries, weights, &group, type, count);
+}
+
+/* f32 goes in sets of 1, 2, 4 and 8, for less code. */
+INLINE int set_of(int left, int32_t type)
+{
+    if (type == LOAM_KV_F32)
+        return left == 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    return left;
 }
 
 INLINE void add_page_counted(int count, const struct page *page, struct query *queries,
@@ -437,19 +455,23 @@ INLINE void add_page_counted(int count, const struct page *page, struct query *q
         add_page(page, queries, scratch->weights, type, 8);
         break;
     case 7:
-        add_page(page, queries, scratch->weights, type, 7);
+        if (type != LOAM_KV_F32)
+            add_page(page, queries, scratch->weights, type, 7);
         break;
     case 6:
-        add_page(page, queries, scratch->weights, type, 6);
+        if (type != LOAM_KV_F32)
+            add_page(page, queries, scratch->weights, type, 6);
         break;
     case 5:
-        add_page(page, queries, scratch->weights, type, 5);
+        if (type != LOAM_KV_F32)
+            add_page(page, queries, scratch->weights, type, 5);
         break;
     case 4:
         add_page(page, queries, scratch->weights, type, 4);
         break;
     case 3:
-        add_page(page, queries, scratch->weights, type, 3);
+        if (type != LOAM_KV_F32)
+            add_page(page, queries, scratch->weights, type, 3);
         break;
     case 2:
         add_page(page, queries, scratch->weights, type, 2);

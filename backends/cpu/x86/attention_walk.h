@@ -3,6 +3,7 @@
  * How queries go through the pages, for a level that has defined before, by the
  * types of attention.h:
  *   QUERIES         of a set
+ *   set_of          how many of so many queries, at most QUERIES, are the next set
  *   add_page_for    one page for one set, of which all see some of it
  *   likes_whole_pages, add_whole_page
  *                   one page for as many queries as it likes, which see all of
@@ -37,7 +38,11 @@ INLINE void attend_page(const struct attention_tile *tile, struct query *queries
             continue;
         page.near = all.near;
         page.far = all.far;
-        add_page_for(seeing, &page, queries + i + first, scratch, type);
+        for (int size; seeing > 0; seeing -= size, first += size) {
+            size = set_of(seeing, type);
+            add_page_for(size, &page, queries + i + first, scratch, type);
+            page.near = page.far = 0;
+        }
         all.near = all.far = 0;
     }
 }

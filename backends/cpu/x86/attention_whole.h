@@ -162,35 +162,20 @@ INLINE void score_whole(const struct page *page, const struct query *queries,
 }
 
 /* Scores without their scale become weights; M and L of the queries those after the page. */
-INLINE void weigh_whole(float (*weights)[PAGE], const struct page *page, struct query *queries,
-                        const int count)
+static void weigh_whole(float (*weights)[PAGE], const struct page *page, struct query *queries,
+                        int count)
 {
-    float most[EIGHT];
-    __m256 maxima[EIGHT], low[EIGHT], high[EIGHT];
+    __m256 most[EIGHT];
     for (int h = 0; h < count; h++) {
-        maxima[h] = minus_infinity();
+        most[h] = minus_infinity();
         for (size_t p = 0; p < PAGE; p += 8) {
             __m256 scale = _mm256_set1_ps(queries[h].scale);
             __m256 s = _mm256_mul_ps(_mm256_loadu_ps(weights[h] + p), scale);
             _mm256_storeu_ps(weights[h] + p, s);
-            maxima[h] = _mm256_max_ps(maxima[h], s);
+            most[h] = _mm256_max_ps(most[h], s);
         }
-        if (page->adjusts)
-            maxima[h] = adjust_scores(weights[h], page, &queries[h]);
     }
-    for (int h = count; h < EIGHT; h++)
-        maxima[h] = low[h] = high[h] = _mm256_setzero_ps();
-    __m256 m = largest(maxima, count);
-    _mm256_storeu_ps(most, m);
-    for (int h = 0; h < count; h++)
-        weigh(&low[h], &high[h], weights[h], &queries[h], most[h]);
-    merge(queries, m, trees(low, high, count), count);
-}
-
-static __attribute__((noinline)) void weigh_whole_of(size_t count, float (*weights)[PAGE],
-                                                     const struct page *page, struct query *queries)
-{
-    FOR_COUNT(count, weigh_whole, weights, page, queries);
+    weigh_few(weights, page, queries, most, count);
 }
 
 /* ---- values ------------------------------------------------------------------ */
@@ -276,7 +261,7 @@ INLINE size_t add_whole_page(const struct page *page, struct query *queries,
             score_whole(page, queries, scratch, count, p, i, &lines);
     for (size_t i = 0; i < count; i += size) {
         size = next_set(count - i);
-        weigh_whole_of(size, scratch->weights + i, page, queries + i);
+        weigh_whole(scratch->weights + i, page, queries + i, (int)size);
     }
     passes = (page->value_width + GROUP - 1) / GROUP;
     lines = lines_of(page->values, page->value_width, passes, count);

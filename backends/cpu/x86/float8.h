@@ -19,6 +19,13 @@
 #define INLINE static inline
 #endif
 
+/* There is one of it: gcc makes no copies for arguments that are constants. */
+#ifdef __clang__
+#define ONCE static __attribute__((noinline))
+#else
+#define ONCE static __attribute__((noinline, noclone))
+#endif
+
 /* The tree of rule 5, from 8 lanes on. */
 INLINE float tree8(__m256 eight)
 {
