@@ -280,7 +280,9 @@ struct cpu_kernels {
     /* multiply-adds that a linear tile does in well under a millisecond */
     uint32_t linear_products;
     struct stream_distances linear_ahead; /* of this CPU, for kernels of packed weights that look */
-    uint32_t linear_outputs; /* of packed weights: tiles of several rows take a multiple of it */
+    /* Outputs of a tile are a multiple of it: of packed weights with several rows and with one,
+     * and of float weights with several */
+    uint32_t linear_outputs, row_outputs, float_outputs;
     void (*rms_norm)(const struct norm_tile *tile);
     void (*rope)(const struct rope_tile *tile);
     /* false if a key or value is not finite, or leaves the range of f16 */

@@ -9,6 +9,8 @@
 /* Sizes of tiles: well under a millisecond for the slowest kernels. */
 enum {
     TILE_BYTES = 1 << 16,    /* weights of a linear tile */
+    FLOAT_BYTES = 1 << 18,   /* the same of float weights at most, if each thread then has */
+    FLOAT_TILES = 8,         /* as many of them */
     TILE_ELEMENTS = 1 << 14, /* numbers of a row-wise tile */
     LINEAR_ROWS = 32         /* rows of a linear tile at least, if there are so many */
 };
@@ -63,6 +65,17 @@ static void run_linear_tile(void *context, uint32_t tile_index, int32_t worker)
 
 /* ---- the step ------------------------------------------------------------- */
 
+/* Float weights are read in several streams, which begin anew in each tile: in larger ones
+ * a step takes 0.9 of the time. */
+static uint64_t tile_bytes(const struct work *work, const struct weight *weight)
+{
+    uint64_t threads = loam_pool_threads(work->program->backend->pool);
+    uint64_t share = weight->rows * loam_work_row_bytes(weight) / (FLOAT_TILES * threads);
+    if (weight->type->packing)
+        return TILE_BYTES;
+    return loam_max(loam_min(share, FLOAT_BYTES), TILE_BYTES);
+}
+
 /* A tile is as large as its time allows, by work and by the weights that it reads;
  * weights are read again for each block of rows, so rows are cut last. */
 void loam_work_cut(struct work *work, const struct weight *weight, uint32_t rows)
@@ -70,12 +83,14 @@ void loam_work_cut(struct work *work, const struct weight *weight, uint32_t rows
     const struct cpu_kernels *kernels = &work->program->backend->kernels;
     uint64_t products = kernels->linear_products, unit = 1; /* outputs */
     if (weight->type->packing)
-        unit = rows > 1 ? kernels->linear_outputs : PANEL_ROWS;
+        unit = rows > 1 ? kernels->linear_outputs : kernels->row_outputs;
+    else if (rows > 1)
+        unit = kernels->float_outputs;
     uint64_t most = loam_max(products / (unit * weight->width), LINEAR_ROWS);
     work->rows_per_tile = (uint32_t)loam_min(rows, most);
     work->row_tiles = loam_work_divide_up(rows, work->rows_per_tile);
     uint64_t by_work = products / ((uint64_t)work->rows_per_tile * weight->width);
-    uint64_t outputs = loam_min(by_work, TILE_BYTES / loam_work_row_bytes(weight));
+    uint64_t outputs = loam_min(by_work, tile_bytes(work, weight) / loam_work_row_bytes(weight));
     work->outputs_per_tile = (uint32_t)loam_max(outputs / unit * unit, unit);
 }
 

@@ -26,6 +26,8 @@ void loam_kernels_ref(struct cpu_kernels *kernels)
     fill_integers(kernels);
     kernels->linear_products = 1 << 18;
     kernels->linear_outputs = PANEL_ROWS;
+    kernels->row_outputs = PANEL_ROWS;
+    kernels->float_outputs = 1;
     kernels->attention_rows = 4;
     kernels->rms_norm = loam_ref_rms_norm;
     kernels->rope = loam_ref_rope;

@@ -154,14 +154,10 @@ INLINE __m128 largest_of_four(const __m256 x[4])
 /* tree16 of four queries. */
 INLINE __m128 four_trees(const __m256 low[4], const __m256 high[4])
 {
-    __m128 four[4];
-    for (int h = 0; h < 4; h++) {
-        __m256 eight = _mm256_add_ps(low[h], high[h]);
-        four[h] = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    }
-    __m128 a = _mm_add_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
-    __m128 b = _mm_add_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
-    return _mm_add_ps(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
+    __m256 eight[4];
+    for (int h = 0; h < 4; h++)
+        eight[h] = _mm256_add_ps(low[h], high[h]);
+    return four_trees8(eight);
 }
 
 /* The same of all queries, a lane each. */

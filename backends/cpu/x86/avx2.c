@@ -51,6 +51,8 @@ void loam_kernels_avx2(struct cpu_kernels *kernels)
     kernels->linear[LOAM_TYPE_Q6_K] = loam_avx2_linear_q6_k;
     fill_integers(kernels);
     kernels->linear_products = 16 << 20;
+    kernels->row_outputs = 2 * PANEL_ROWS; /* Q8_0 takes two panels side by side */
+    kernels->float_outputs = 12;
     kernels->linear_ahead = loam_cpu_features() & CPU_AMD
                                 ? (struct stream_distances){STREAM_FAR_AMD, STREAM_NEAR_AMD}
                                 : (struct stream_distances){STREAM_FAR, STREAM_NEAR};

@@ -328,6 +328,7 @@ void loam_kernels_avx512(struct cpu_kernels *kernels)
     fill_integers(kernels);
     kernels->linear_products = 48 << 20;
     kernels->linear_outputs = 2 * PANEL_ROWS;
+    kernels->row_outputs = PANEL_ROWS;
     kernels->attention = loam_avx512_attention;
     kernels->attention_heads = 8;
 }

@@ -9,6 +9,7 @@
 
 void loam_kernels_avx_vnni(struct cpu_kernels *kernels)
 {
+    kernels->row_outputs = PANEL_ROWS;
     kernels->linear[LOAM_TYPE_Q8_0] = loam_avx_vnni_linear_q8_0;
     kernels->linear[LOAM_TYPE_Q4_0] = loam_avx_vnni_linear_q4_0;
     kernels->linear[LOAM_TYPE_Q4_K] = loam_avx_vnni_linear_q4_k;

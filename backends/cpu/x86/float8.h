@@ -34,6 +34,17 @@ INLINE float tree8(__m256 eight)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+/* The same of four, a lane each. */
+INLINE __m128 four_trees8(const __m256 x[4])
+{
+    __m128 four[4];
+    for (int i = 0; i < 4; i++)
+        four[i] = _mm_add_ps(_mm256_castps256_ps128(x[i]), _mm256_extractf128_ps(x[i], 1));
+    __m128 a = _mm_add_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
+    __m128 b = _mm_add_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
+    return _mm_add_ps(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
+}
+
 /* The tree over 16 lanes: 0 to 7 in `low`, 8 to 15 in `high`. */
 INLINE float tree16(__m256 low, __m256 high)
 {
