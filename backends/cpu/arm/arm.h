@@ -17,6 +17,7 @@ bool loam_neon_store(const struct store_tile *tile);
 void loam_neon_attention(const struct attention_tile *tile);
 void loam_neon_gate_silu(const struct elementwise_tile *tile);
 void loam_neon_add(const struct elementwise_tile *tile);
+void loam_neon_map(const struct map_tile *tile);
 
 /* Products with packed weights. */
 void loam_neon_linear_q8_0(const struct linear_tile *tile);

@@ -28,4 +28,5 @@ void loam_kernels_neon(struct cpu_kernels *kernels)
     kernels->attention_heads = 4;
     kernels->gate_silu = loam_neon_gate_silu;
     kernels->add = loam_neon_add;
+    kernels->map = loam_neon_map;
 }
