@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rounds: one to warm up, then in each the prompt, the decoding and, for a
- * short time, the limits of the machine. Its speed drifts, so that only
- * numbers of one round are comparable.
+ * The rounds: one to warm up, then in each the prompt, the decoding and, for a short time
+ * beside each, the limits of the machine. Its speed drifts, so that only numbers of one
+ * round are comparable; reading is measured before and after the decoding.
  */
 #include "bench.h"
 #include "limits/limits.h"
@@ -168,34 +168,58 @@ static double limit_of(const struct measurements *all, const char *group, int th
 }
 
 /* With the threads of the engine, and no unit above its level. */
-static int measure_limits(struct bench *bench, struct bench_round *round)
+static struct settings limit_settings(const struct bench *bench)
 {
-    struct measurements all = {.count = 0};
     loam_engine_info engine = {.struct_size = sizeof engine};
     loam_engine_get_info(&engine, bench->engine, NULL);
-    const struct settings settings = {
-        .threads = engine.threads,
-        .seconds = LIMIT_SECONDS,
-        .read_bytes = (size_t)bench->read_bytes,
-        .level = limits_level_from_name(loam_cpu_level_name(engine.cpu_level)),
-        .brief = true,
-        .huge_only = true};
-    if (!limits_read(&all, &settings) || !limits_units(&all, &settings, "int8") ||
-        !limits_units(&all, &settings, "f32"))
-        return fail("the limits cannot be measured; --no-limits leaves them out");
-    round->read_gbps = limit_of(&all, "read", engine.threads);
-    round->int8_gmacs = limit_of(&all, "int8", engine.threads);
-    round->f32_gmacs = limit_of(&all, "f32", engine.threads);
+    return (struct settings){.threads = engine.threads,
+                             .seconds = LIMIT_SECONDS,
+                             .read_bytes = (size_t)bench->read_bytes,
+                             .level = limits_level_from_name(loam_cpu_level_name(engine.cpu_level)),
+                             .brief = true,
+                             .huge_only = true};
+}
+
+static int no_limit(void)
+{
+    return fail("the limits cannot be measured; --no-limits leaves them out");
+}
+
+/* Adds half of the rate: it is the mean of before and after the decoding. */
+static int measure_reading(const struct bench *bench, double *gbps)
+{
+    struct measurements all = {.count = 0};
+    const struct settings settings = limit_settings(bench);
+    if (!limits_read(&all, &settings))
+        return no_limit();
+    *gbps += limit_of(&all, "read", settings.threads) / 2;
+    return interrupt_happened() ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+static int measure_units(const struct bench *bench, struct bench_round *round)
+{
+    struct measurements all = {.count = 0};
+    const struct settings settings = limit_settings(bench);
+    if (!limits_units(&all, &settings, "int8") || !limits_units(&all, &settings, "f32"))
+        return no_limit();
+    round->int8_gmacs = limit_of(&all, "int8", settings.threads);
+    round->f32_gmacs = limit_of(&all, "f32", settings.threads);
     return interrupt_happened() ? EXIT_INTERRUPTED : EXIT_OK;
 }
 
 /* ---- all of it ---------------------------------------------------------------- */
 
-static int run_round(struct bench *bench, struct bench_round *round)
+static int run_round(struct bench *bench, struct bench_round *round, bool limits)
 {
     int code = time_prompt(bench, &round->prompt_tps);
+    if (!code && limits)
+        code = measure_units(bench, round);
+    if (!code && limits)
+        code = measure_reading(bench, &round->read_gbps);
     if (!code && bench->decode)
         code = time_decoding(bench, &round->decode_tps);
+    if (!code && limits)
+        code = measure_reading(bench, &round->read_gbps);
     return code;
 }
 
@@ -208,12 +232,9 @@ int bench_run(struct bench *bench)
     if (!code)
         code = make_sessions(bench);
     if (!code)
-        code = run_round(bench, &warm_up);
+        code = run_round(bench, &warm_up, false);
     bench->peak_bytes = peak_resident(); /* before the limits take theirs */
-    for (long long i = 0; !code && i < bench->rounds; i++) {
-        code = run_round(bench, &bench->results[i]);
-        if (!code && bench->read_bytes)
-            code = measure_limits(bench, &bench->results[i]);
-    }
+    for (long long i = 0; !code && i < bench->rounds; i++)
+        code = run_round(bench, &bench->results[i], bench->read_bytes != 0);
     return code;
 }
